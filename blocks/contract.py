@@ -10,37 +10,32 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from random import Random
-from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from .declaration import Declaration, Settings, Size
-from .frame import Frame, dense_frame
+from .frame import Frame
 from .kinds import Carry
 from .probe import apart, balance, carry_tensors, close_calls, decisions, map_carry, redraw
 from .projection import Projection
-
-Run = Callable[[Tensor, Carry, Frame], tuple[Tensor, Carry]]
+from .subject import (
+    CONTEXT,
+    SEGMENT,
+    VOCABULARY,
+    Subject,
+    chunks,
+    cut,
+    holed_frame,
+    subject_of,
+    whole_frame,
+)
 
 TOLERANCE = 1e-8
-CONTEXT = 48
-SEGMENT = 8
 ROWS = 3
 TOKENS = 39  # crosses chunk edges at 16 and 32; LINEAR_CHUNK has its own test
-VOCABULARY = 256
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A module of any kind behind one call; ``draw(rows, tokens)`` makes an input for it."""
-
-    module: nn.Module
-    run: Run
-    draw: Callable[[int, int], Tensor]
 
 
 def violations(
@@ -94,7 +89,7 @@ class _Context:
 
     def fresh(self) -> Subject:
         """A float32 subject as a model would hold it at the start, in training mode."""
-        return _subject(self.declaration, self.settings, self.width)
+        return subject_of(self.declaration, self.settings, self.width)
 
     def probed(self) -> Subject:
         """A float64 subject with redrawn parameters and decisions that go both ways, in eval."""
@@ -102,7 +97,7 @@ class _Context:
         subject.module.double().eval()
         redraw(subject.module, torch.Generator().manual_seed(self.seed))
         for _, part in decisions(subject.module):
-            frame = _frame(ROWS, TOKENS)
+            frame = whole_frame(ROWS, TOKENS)
             subject.run(self.input(subject, ROWS, TOKENS), None, frame)
             margins = [note.value for note in frame.notes if note.kind == "margin"]
             balance(part, torch.cat([m.flatten() for m in margins]))
@@ -114,146 +109,35 @@ class _Context:
         return x.double() if x.is_floating_point() else x
 
 
-def _subject(declaration: Declaration, settings: Settings, width: int) -> Subject:
-    more: dict[str, Any] = {}
-    if declaration.kind == "embedding":
-        more = {"vocabulary": VOCABULARY, "context": CONTEXT}
-    module = cast(nn.Module, declaration.load()(width, **more, **settings))
-
-    def tokens(rows: int, count: int) -> Tensor:
-        return torch.randint(VOCABULARY, (rows, count))
-
-    def stream(rows: int, count: int) -> Tensor:
-        return torch.randn(rows, count, width)
-
-    draw = tokens if declaration.kind == "embedding" else stream
-    return Subject(module, _CALLS[declaration.kind](module), draw)
-
-
-def _block_call(module: nn.Module) -> Run:
-    return module
-
-
-def _norm_call(module: nn.Module) -> Run:
-    return lambda x, carry, frame: (module(x), None)
-
-
-def _router_call(module: nn.Module) -> Run:
-    def run(x: Tensor, carry: Carry, frame: Frame) -> tuple[Tensor, Carry]:
-        y, worked, carry = module(x, _running_mean, carry, frame)
-        return y * worked[..., None], carry
-
-    return run
-
-
-def _residual_call(module: nn.Module) -> Run:
-    streams = cast(int, module.streams)
-
-    def run(x: Tensor, carry: Carry, frame: Frame) -> tuple[Tensor, Carry]:
-        if streams == 1:
-            return module.write(x, x, torch.tanh(module.read(x))), None  # pyright: ignore
-        scale = torch.arange(1, streams + 1, dtype=x.dtype, device=x.device)
-        many = torch.tanh(x[:, :, None] * scale[:, None])  # (B, T, n, W), all streams different
-        return module.write(many, many, torch.tanh(module.read(many))).sum(2), None  # pyright: ignore
-
-    return run
-
-
-def _exit_call(module: nn.Module) -> Run:
-    def run(x: Tensor, carry: Carry, frame: Frame) -> tuple[Tensor, Carry]:
-        after = x + torch.tanh(x.flip(-1))
-
-        def decode(h: Tensor) -> Tensor:
-            return torch.cat((h, -h), -1)
-
-        margin = module(x, after, decode)
-        if module.training:
-            frame.note("exit", module.loss(x, after, decode(after + x), decode))  # pyright: ignore
-        frame.note("exit", margin, "margin")
-        return margin[..., None] * torch.ones_like(x), None
-
-    return run
-
-
-_CALLS: dict[str, Callable[[nn.Module], Run]] = {
-    "block": _block_call,
-    "embedding": _block_call,
-    "norm": _norm_call,
-    "router": _router_call,
-    "residual": _residual_call,
-    "exit": _exit_call,
-}
-
-
-def _running_mean(x: Tensor, carry: Carry, frame: Frame) -> tuple[Tensor, Carry]:
-    """A causal inner block that depends on every earlier token, for routers: (B, T, W) to same."""
-    real = frame.real[..., None].to(x.dtype)
-    if carry is None:
-        carry = (x.new_zeros(x.shape[0], x.shape[2]), x.new_zeros(x.shape[0], 1))
-    total = carry[0][:, None] + (x * real).cumsum(1)
-    count = carry[1][:, None] + real.cumsum(1)
-    after = (carry[0] + (x * real).sum(1), carry[1] + real.sum(1))
-    return total / count.clamp(min=1), after if frame.keep else None
-
-
-def _frame(rows: int, tokens: int, **more: Any) -> Frame:
-    return dense_frame(rows, tokens, context=CONTEXT, segment=SEGMENT, **more)
-
-
-def _holed(rng: Random, rows: int, tokens: int) -> Frame:
-    """A frame with gaps, holes anywhere, and segments whose ends differ between rows."""
-    at = torch.full((rows, tokens), -1)
-    segment = torch.zeros_like(at)
-    for row in range(rows):
-        real = sorted(rng.sample(range(tokens), rng.randint(tokens // 2, tokens - 1)))
-        places = sorted(rng.sample(range(CONTEXT), len(real)))
-        ends = sorted(rng.sample(range(1, CONTEXT), 4))
-        for column, place in zip(real, places, strict=True):
-            at[row, column] = place
-            segment[row, column] = sum(place >= end for end in ends)
-    return Frame(at, segment, CONTEXT)
-
-
-def _cut(frame: Frame, start: int, stop: int) -> Frame:
-    return Frame(frame.at[:, start:stop], frame.segment[:, start:stop], frame.context)
-
-
-def _chunks(rng: Random, tokens: int, most: int = 6) -> list[tuple[int, int]]:
-    """Random uneven chunks, an empty one and one of a single token among them."""
-    ends = sorted({rng.randint(1, tokens - 1) for _ in range(most - 2)} | {1})
-    edges = [0, *ends, ends[-1], tokens]
-    return list(pairwise(edges))
-
-
 def _causality(context: _Context) -> Iterator[str]:
     subject, rng = context.probed(), context.rng
     x = context.input(subject, ROWS, TOKENS)
     for t in sorted(rng.sample(range(1, TOKENS - 1), 3)):
         other = torch.cat((x[:, :t], context.input(subject, ROWS, TOKENS, seed=t)[:, t:]), 1)
-        frame = _frame(ROWS, TOKENS)
+        frame = whole_frame(ROWS, TOKENS)
         whole, _ = subject.run(x, None, frame)
-        changed, _ = subject.run(other, None, _frame(ROWS, TOKENS))
+        changed, _ = subject.run(other, None, whole_frame(ROWS, TOKENS))
         if close_calls(frame.notes):
             continue
         if (gap := apart(whole[:, :t], changed[:, :t])) > TOLERANCE:
             yield f"causality: tokens from {t} on change the outputs before them by {gap:.1e}"
-        prefix, _ = subject.run(x[:, :t], None, _frame(ROWS, t))
+        prefix, _ = subject.run(x[:, :t], None, whole_frame(ROWS, t))
         if (gap := apart(whole[:, :t], prefix)) > TOLERANCE:
             yield f"prefix: the outputs of the first {t} tokens alone differ by {gap:.1e}"
 
 
 def _carry_law(context: _Context) -> Iterator[str]:
     subject, rng = context.probed(), context.rng
-    for trial, frame in enumerate((_frame(ROWS, TOKENS), _holed(rng, ROWS, TOKENS))):
+    for trial, frame in enumerate((whole_frame(ROWS, TOKENS), holed_frame(rng, ROWS, TOKENS))):
         kind = "with holes" if trial else "without holes"
         x = context.input(subject, ROWS, TOKENS, seed=trial)
         whole, end = subject.run(x, None, frame)
         if close_calls(frame.notes):
             continue
         carry, parts = None, list[Tensor]()
-        for start, stop in _chunks(rng, TOKENS):
+        for start, stop in chunks(rng, TOKENS):
             before = map_carry(torch.clone, carry)
-            piece = _cut(frame, start, stop)
+            piece = cut(frame, start, stop)
             y, after = subject.run(x[:, start:stop], carry, piece)
             if not _equal(before, carry):
                 yield f"manners: the call on tokens {start}..{stop} writes into the carry it got"
@@ -275,7 +159,7 @@ def _same_carry(whole: Carry, chunked: Carry, kind: str) -> Iterator[str]:
 def _holes(context: _Context) -> Iterator[str]:
     """A hole changes no other token's output: the row without its holes gives the same."""
     subject, rng = context.probed(), context.rng
-    frame = _holed(rng, ROWS, TOKENS)
+    frame = holed_frame(rng, ROWS, TOKENS)
     x = context.input(subject, ROWS, TOKENS)
     y, _ = subject.run(x, None, frame)
     if close_calls(frame.notes):
@@ -289,14 +173,14 @@ def _holes(context: _Context) -> Iterator[str]:
         if (gap := apart(y[row : row + 1, real], without)) > TOLERANCE:
             yield f"holes: leaving the holes of a row away changes its outputs by {gap:.1e}"
     empty = Frame(torch.full((ROWS, 5), -1), torch.zeros(ROWS, 5, dtype=torch.int64), CONTEXT)
-    _, carry = subject.run(x[:, :3], None, _cut(frame, 0, 3))
+    _, carry = subject.run(x[:, :3], None, cut(frame, 0, 3))
     _, after = subject.run(x[:, 3:8], carry, empty)
-    rest = _cut(frame, 8, TOKENS)
+    rest = cut(frame, 8, TOKENS)
     with_holes, _ = subject.run(x[:, 8:], after, rest)
-    without, _ = subject.run(x[:, 8:], carry, _cut(frame, 8, TOKENS))
+    without, _ = subject.run(x[:, 8:], carry, cut(frame, 8, TOKENS))
     if (gap := apart(_at_real(without, rest), _at_real(with_holes, rest))) > TOLERANCE:
         yield f"holes: a call on holes only changes what comes after by {gap:.1e}"
-    nothing, _ = subject.run(x[:, :0], None, _cut(frame, 0, 0))
+    nothing, _ = subject.run(x[:, :0], None, cut(frame, 0, 0))
     if nothing.shape[1] != 0:
         yield f"totality: no tokens give an output of shape {tuple(nothing.shape)}"
 
@@ -309,8 +193,8 @@ def _independence(context: _Context) -> Iterator[str]:
     for training in (False, True):
         subject.module.train(training)
         mode = "train" if training else "eval"
-        a, _ = subject.run(x, None, _frame(ROWS, TOKENS))
-        b, _ = subject.run(other, None, _frame(ROWS, TOKENS))
+        a, _ = subject.run(x, None, whole_frame(ROWS, TOKENS))
+        b, _ = subject.run(other, None, whole_frame(ROWS, TOKENS))
         if (gap := apart(a[:1], b[:1])) > TOLERANCE:
             yield f"batch independence: in {mode}() other rows change a row by {gap:.1e}"
 
@@ -319,16 +203,16 @@ def _manners(context: _Context) -> Iterator[str]:
     subject = context.probed()
     x = context.input(subject, ROWS, TOKENS)
     before = x.clone()
-    y, carry = subject.run(x, None, _frame(ROWS, TOKENS))
+    y, carry = subject.run(x, None, whole_frame(ROWS, TOKENS))
     torch.manual_seed(99)
-    again, _ = subject.run(x, None, _frame(ROWS, TOKENS))
+    again, _ = subject.run(x, None, whole_frame(ROWS, TOKENS))
     if not torch.equal(y, again):
         yield "determinism: two equal calls in eval() give different outputs"
     if not torch.equal(x, before):
         yield "manners: forward writes into its input"
     if y.shape != (*x.shape[:2], context.width) or y.dtype != torch.float64:
         yield f"manners: the output is {y.dtype} {tuple(y.shape)} for float64 {tuple(x.shape)}"
-    unkept, none = subject.run(x, None, _frame(ROWS, TOKENS, keep=False))
+    unkept, none = subject.run(x, None, whole_frame(ROWS, TOKENS, keep=False))
     if (gap := apart(y, unkept)) > TOLERANCE:
         yield f"manners: keep=False changes the output by {gap:.1e}"
     remembers = next(carry_tensors(carry), None) is not None
@@ -347,9 +231,9 @@ def _liveness(context: _Context) -> Iterator[str]:
     x = context.input(subject, ROWS, TOKENS)
     weights = torch.randn(ROWS, TOKENS, context.width, dtype=torch.float64)
     loss, carry = torch.zeros((), dtype=torch.float64), None
-    whole = _frame(ROWS, TOKENS)
+    whole = whole_frame(ROWS, TOKENS)
     for start, stop in ((0, 11), (11, 20), (20, TOKENS)):
-        piece = _cut(whole, start, stop)
+        piece = cut(whole, start, stop)
         y, carry = subject.run(x[:, start:stop], carry, piece)
         loss = loss + (y * weights[:, start:stop]).sum()
         loss = loss + sum(note.value for note in piece.notes if note.kind == "loss")
@@ -365,8 +249,8 @@ def _scale(context: _Context) -> Iterator[str]:
     subject = context.fresh()
     x = torch.randn(ROWS, TOKENS, context.width)
     with torch.no_grad():
-        y, _ = subject.run(x, None, _frame(ROWS, TOKENS))
-        large, _ = subject.run(x * 100, None, _frame(ROWS, TOKENS))
+        y, _ = subject.run(x, None, whole_frame(ROWS, TOKENS))
+        large, _ = subject.run(x * 100, None, whole_frame(ROWS, TOKENS))
     ratio = (y.square().mean().sqrt() / x.square().mean().sqrt()).item()
     if not 0.1 <= ratio <= 10:
         yield f"scale: at initialisation the output's rms is {ratio:.3g} times the input's"
@@ -383,7 +267,7 @@ def _cost(context: _Context) -> Iterator[str]:
         subject.module.eval()
         x = subject.draw(1, CONTEXT)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            _, carry = subject.run(x, None, _frame(1, CONTEXT, device="meta"))
+            _, carry = subject.run(x, None, whole_frame(1, CONTEXT, device="meta"))
     parameters = sum(p.numel() for p in subject.module.parameters())
     bytes_ = sum(t.numel() * t.element_size() for t in carry_tensors(carry))
     if parameters != declared.parameters:

@@ -62,9 +62,7 @@ def branch(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | 
 def rewire(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
     """Let a visit read something else instead of one of its reads; half the time its base too."""
     del space, lineage
-    number = rng.randrange(len(genome.route))
-    visit = genome.route[number]
-    other = pick(rng, [read for read in _earlier(number) if read not in visit.reads])
+    number, visit, other = _with_other_read(genome, rng)
     if other is None:
         return None
     old = rng.choice(visit.reads)
@@ -77,9 +75,7 @@ def rewire(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | 
 def add_read(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
     """Let a visit read one more earlier value."""
     del space, lineage
-    number = rng.randrange(len(genome.route))
-    visit = genome.route[number]
-    other = pick(rng, [read for read in _earlier(number) if read not in visit.reads])
+    number, visit, other = _with_other_read(genome, rng)
     if other is None:
         return None
     merge = rng.choice(MERGES) if len(visit.reads) == 1 else visit.merge
@@ -144,6 +140,13 @@ def _has_room(genome: Genome, space: Space) -> bool:
 
 def _pool_has_room(genome: Genome, space: Space) -> bool:
     return space.limits.pool is None or len(genome.pool) < space.limits.pool
+
+
+def _with_other_read(genome: Genome, rng: Random) -> tuple[int, Visit, int | None]:
+    """Return a random visit with its number, and an earlier value that it does not read."""
+    number = rng.randrange(len(genome.route))
+    visit = genome.route[number]
+    return number, visit, pick(rng, [r for r in _earlier(number) if r not in visit.reads])
 
 
 def _earlier(number: int) -> range:

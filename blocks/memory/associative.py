@@ -30,8 +30,9 @@ class State(NamedTuple):
 class AssociativeMemory(nn.Module):
     """Attention to a store: (B, T, W) to the same, H heads of D = W / H with a store of N each.
 
-    head h:  y = sum of softmax(c_h cos(q, k_i)) v_i over the n stored keys nearest to q,
-    c_h learned and positive; an empty store gives 0. Discrete associative memory, BLOCKS section 4.
+    head h:  y = sum of e_i v_i / (1 + sum of e_i),  e_i = exp(c_h cos(q, k_i)), over the n stored
+    keys nearest to q, c_h learned and positive. Discrete associative memory; the 1 is ours: what is
+    like nothing stored reads little, an empty store gives 0, and a single key has a weight to learn.
 
     Inserting is sequential by nature and is done by segment: tokens read the store as of the end of
     the segment before theirs. Of a segment the C keys farthest from the store are candidates (ties:
@@ -104,7 +105,7 @@ class AssociativeMemory(nn.Module):
         """Return the weights of the slots for queries (B, H, L, D): (B, H, L, N)."""
         similar = q @ store.pairs.chunk(2, -1)[0].mT
         scale = self.log_scale.exp()[:, None, None]
-        return weigh_nearest(similar, (store.use > 0).unsqueeze(2), scale, self.neighbours)
+        return weigh_nearest(similar, (store.use > 0).unsqueeze(2), scale, self.neighbours, rest=True)
 
     def _close(
         self, store: Store, candidates: Candidates, hits: Tensor, rows: Tensor | None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 BELOW = 4.0  # is taken off the cosines of what is not legal
@@ -10,10 +11,13 @@ NEVER = -1.5  # a cosine is above, and one from which that was taken is not
 LEAST = 1e-24  # square of a length by which a vector is divided
 
 
-def weigh_nearest(similar: Tensor, legal: Tensor, scale: Tensor, count: int) -> Tensor:
+def weigh_nearest(
+    similar: Tensor, legal: Tensor, scale: Tensor, count: int, *, rest: bool = False
+) -> Tensor:
     """Return softmax(scale * similar) over each query's nearest legal keys, zero for all others.
 
-    A query without legal keys gets zeros, with fewer than ``count`` it weighs them all.
+    A query without legal keys gets zeros, with fewer than ``count`` it weighs them all. With
+    ``rest`` a key of cosine 0 and value 0 is always beside them and takes its weight.
 
     Args:
         similar: cosines of queries and keys, (B, H, T, S).
@@ -26,7 +30,8 @@ def weigh_nearest(similar: Tensor, legal: Tensor, scale: Tensor, count: int) -> 
         best, index = masked.topk(min(count, masked.shape[-1]), dim=-1, sorted=False)
         found = (best > NEVER).to(best.dtype)
         lowered = (found - 1) * torch.finfo(best.dtype).max
-    weights = torch.addcmul(lowered, similar.gather(-1, index), scale).softmax(-1) * found
+    scores = torch.addcmul(lowered, similar.gather(-1, index), scale)
+    weights = F.pad(scores, (0, 1)).softmax(-1)[..., :-1] if rest else scores.softmax(-1) * found
     return torch.zeros_like(similar).scatter(-1, index, weights)
 
 

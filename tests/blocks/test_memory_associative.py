@@ -48,7 +48,7 @@ class Hand:
         cosines = np.array([key @ q for key in self.keys])
         taken = np.argsort(-cosines)[: self.given["neighbours"]]
         weights = np.exp(scale * cosines[taken])
-        weights = weights / weights.sum()
+        weights = weights / (1 + weights.sum())
         for slot, weight in zip(taken, weights, strict=True):
             hits[int(slot)] += float(weight)
         return weights @ np.array(self.values)[taken]
