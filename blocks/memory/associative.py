@@ -32,7 +32,7 @@ class AssociativeMemory(nn.Module):
 
     head h:  y = sum of e_i v_i / (1 + sum of e_i),  e_i = exp(c_h cos(q, k_i)), over the n stored
     keys nearest to q, c_h learned and positive. Discrete associative memory; the 1 is ours: what is
-    like nothing stored reads little, an empty store gives 0, and a single key has a weight to learn.
+    like nothing stored reads little, an empty store gives 0, a single key has a weight to learn.
 
     Inserting is sequential by nature and is done by segment: tokens read the store as of the end of
     the segment before theirs. Of a segment the C keys farthest from the store are candidates (ties:
@@ -104,8 +104,8 @@ class AssociativeMemory(nn.Module):
     def _weights(self, q: Tensor, store: Store) -> Tensor:
         """Return the weights of the slots for queries (B, H, L, D): (B, H, L, N)."""
         similar = q @ store.pairs.chunk(2, -1)[0].mT
-        scale = self.log_scale.exp()[:, None, None]
-        return weigh_nearest(similar, (store.use > 0).unsqueeze(2), scale, self.neighbours, rest=True)
+        legal, scale = (store.use > 0).unsqueeze(2), self.log_scale.exp()[:, None, None]
+        return weigh_nearest(similar, legal, scale, self.neighbours, rest=True)
 
     def _close(
         self, store: Store, candidates: Candidates, hits: Tensor, rows: Tensor | None

@@ -16,14 +16,14 @@ def weigh_nearest(
 ) -> Tensor:
     """Return softmax(scale * similar) over each query's nearest legal keys, zero for all others.
 
-    A query without legal keys gets zeros, with fewer than ``count`` it weighs them all. With
-    ``rest`` a key of cosine 0 and value 0 is always beside them and takes its weight.
+    A query without legal keys gets zeros, with fewer than ``count`` it weighs them all.
 
     Args:
         similar: cosines of queries and keys, (B, H, T, S).
         legal: which keys a query may take, broadcastable to them.
         scale: the factor of the cosines, broadcastable to them.
         count: the most keys that a query takes.
+        rest: whether a key of cosine 0 and value 0 is always beside them and takes its weight.
     """
     with torch.no_grad():  # what is not taken has no weight and needs no gradient
         masked = similar + (legal.to(similar.dtype) - 1) * BELOW
