@@ -27,7 +27,8 @@ class Size:
 
     ``context`` is the most tokens that a row may look back on, ``segment`` the tokens of one
     segment. ``tokens`` is the length of the row that is counted; None means a full context, fewer
-    stand behind a router that leaves tokens out.
+    stand behind a router that leaves tokens out. ``past`` tokens of the row were in earlier calls,
+    on whose carry the counted call goes on.
     """
 
     width: int
@@ -35,6 +36,7 @@ class Size:
     segment: int
     vocabulary: int = 256
     tokens: int | None = None
+    past: int = 0
 
     @property
     def row(self) -> int:

@@ -167,6 +167,8 @@ class _Shown:
             yield f"{name} {'none' if part is None else self._part(part)}"
         yield f"{stack.segments} segments"
         yield "embedding and head share weights" if stack.tied else "a head of its own"
+        if stack.feedback:
+            yield f"feedback after {stack.feedback} tokens"
 
     def pool(self) -> Iterator[list[str]]:
         """Yield the rows of the pool."""

@@ -13,6 +13,7 @@ from torch import nn
 from ..blocks.declaration import Place
 from ..blocks.projection import set_precision
 from ..blocks.registry import Catalog
+from .cost import hearing
 from .exits import exit_places
 from .graph import Entry, Genome, Part, Visit
 from .identity import canonical
@@ -51,15 +52,16 @@ class _Parts:
         set_precision(block, entry.precision)
         return PoolEntry(block, prelude)
 
-    def visit(self, number: int, visit: Visit, genome: Genome) -> VisitModule:
+    def visit(self, number: int, genome: Genome) -> VisitModule:
         """Make what belongs to one visit."""
-        path, stack = f"visits.{number}", genome.stack
+        path, visit, stack = f"visits.{number}", genome.route[number], genome.stack
         places = self._catalog[stack.residual.name].norms
         return VisitModule(
             {p: self.make(f"{path}.{NORM_NAMES[p]}", stack.norm) for p in places},
             self.make(f"{path}.residual", stack.residual),
             visit.router and self.make(f"{path}.router", visit.router),
             self.merge(path, visit, stack.width),
+            nn.Parameter(torch.zeros(())) if number in hearing(genome) else None,
         )
 
     def merge(self, path: str, visit: Visit, width: int) -> nn.Module | None:
@@ -77,7 +79,7 @@ class _Parts:
             context=context,
             embedding=self.embedding(stack.embedding, context),
             pool=[self.entry(i, entry) for i, entry in enumerate(genome.pool)],
-            visits=[self.visit(i, visit, genome) for i, visit in enumerate(genome.route)],
+            visits=[self.visit(i, genome) for i in range(len(genome.route))],
             norm=self.make("norm", stack.norm),
             head=None if stack.tied else self.head(),
             exits={p: self.make(f"exits.{p}", cast(Part, stack.exit)) for p in places},

@@ -14,8 +14,10 @@ from ..blocks.registry import Catalog
 from .exits import exit_places
 from .graph import Genome, Part, Visit
 
-POSITION_BYTES = 8
-"""The carry of the model itself: the index of the next token, int64."""
+FLOAT_BYTES, INDEX_BYTES = 4, 8
+
+POSITION_BYTES = INDEX_BYTES
+"""The carry of the model itself: the index of the next token."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +59,53 @@ def costs(
     it nobody leaves. A token that left still passes the blocks that mix tokens, because their
     carry needs it.
     """
-    counter = _Counter(catalog, size_of(genome, context=context, vocabulary=vocabulary))
-    shell = counter.shell(genome)
-    visits = [counter.visit(genome, visit) for visit in genome.route]
+    size = size_of(genome, context=context, vocabulary=vocabulary)
     stays = _staying(genome, catalog, left)
-    full = shell.flops + sum(visit.full.flops for visit in visits)
-    active = shell.flops + sum(
-        visit.active.flops * stay for visit, stay in zip(visits, stays, strict=True)
-    )
+    calls = [_call(genome, catalog, piece) for piece in pieces_of(size, genome.stack.feedback)]
+    full = active = 0.0
+    for shell, visits in calls:
+        full += shell.flops + sum(visit.full.flops for visit in visits)
+        active += shell.flops + sum(
+            visit.active.flops * stay for visit, stay in zip(visits, stays, strict=True)
+        )
+    shell, visits = calls[-1]
     carry = POSITION_BYTES + shell.carry + sum(visit.active.carry for visit in visits)
-    parameters = counter.pool(genome) + shell.parameters
+    carry += heard_bytes(genome)
+    parameters = _Counter(catalog, size).pool(genome) + shell.parameters + len(hearing(genome))
     parameters += sum(visit.full.parameters for visit in visits)
     return Costs(parameters, full / context, active / context, carry / context)
+
+
+def _call(genome: Genome, catalog: Catalog, size: Size) -> tuple[Cost, list[_VisitCost]]:
+    """Return what one call costs: the shell, and each visit."""
+    counter = _Counter(catalog, size)
+    return counter.shell(genome), [counter.visit(genome, visit) for visit in genome.route]
+
+
+def pieces_of(size: Size, feedback: int) -> list[Size]:
+    """Return the sizes of the calls that make up a row: of a stack with feedback its pieces."""
+    if not feedback:
+        return [size]
+    return [
+        replace(size, tokens=min(feedback, size.row - start), past=start)
+        for start in range(0, size.row, feedback)
+    ]
+
+
+def hearing(genome: Genome) -> list[int]:
+    """Return the visits with a factor of feedback: those that others read, where there is any."""
+    if not genome.stack.feedback:
+        return []
+    return [number for number in range(len(genome.route)) if genome.readers(number)]
+
+
+def heard_bytes(genome: Genome) -> int:
+    """Return the bytes of what a row carries for its feedback: an index and values of D tokens."""
+    stack, speakers = genome.stack, genome.speakers()
+    if not speakers:
+        return 0
+    channels = len(speakers) * streams(stack.residual) * stack.width
+    return stack.feedback * (INDEX_BYTES + FLOAT_BYTES * channels)
 
 
 @dataclass(frozen=True)
@@ -113,9 +150,11 @@ class _Counter:
         if visit.router is None:
             return _VisitCost(own + full, own + full)
         own += self.part(visit.router)
-        share = self.catalog[visit.router.name].share
-        picked = math.ceil((share(visit.router.settings) if share else 1.0) * self.size.row)
-        active = self._work(genome, visit, replace(self.size, tokens=picked))
+        declared = self.catalog[visit.router.name].share
+        share, size = declared(visit.router.settings) if declared else 1.0, self.size
+        picked = math.ceil(share * size.row)
+        past = math.ceil(share * size.past)
+        active = self._work(genome, visit, replace(size, tokens=picked, past=past))
         return _VisitCost(own + full, own + active)
 
     def _work(self, genome: Genome, visit: Visit, size: Size) -> Cost:

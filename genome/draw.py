@@ -13,7 +13,7 @@ from typing import TypeVar, cast
 from ..blocks.declaration import Declaration
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
-from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING
+from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
 
 Thing = TypeVar("Thing")
@@ -22,15 +22,16 @@ AT_DEFAULTS = 0.5
 WITH_PRELUDE = 0.25
 WITH_ROUTER = 0.08
 WITH_EXIT = 0.1
+WITH_FEEDBACK = 0.05
 ROUNDED = 0.05
 SHUFFLED = 0.1
 SHARED = 0.1
 BRANCHED = 0.15
 UNIFORM = 0.5
 """The shares of draws that are special: the share of fresh parts at their defaults, of entries with
-a prelude, of visits with a router, of stacks with an exit, of entries with rounded weights, of
-trainings that shuffle, of visits that share an earlier entry, of visits off the plain chain, and of
-genomes whose layers are all alike.
+a prelude, of visits with a router, of stacks with an exit, of stacks with feedback, of entries with
+rounded weights, of trainings that shuffle, of visits that share an earlier entry, of visits off the
+plain chain, and of genomes whose layers are all alike.
 """
 
 
@@ -78,9 +79,10 @@ def fresh_entry(catalog: Catalog, rng: Random, lineage: str, *, mixes: bool | No
     return Entry(block, prelude, lineage, rng.choice(PRECISIONS[1:]) if rounded else "full")
 
 
-def fresh_stack(catalog: Catalog, widths: Sequence[int], rng: Random) -> Stack:
+def fresh_stack(catalog: Catalog, widths: Sequence[int], context: int, rng: Random) -> Stack:
     """Return a stack with every gene drawn."""
     exits = catalog.of("exit")
+    delays = cast("tuple[int, ...]", feedback_range(context).options[1:])
     return Stack(
         width=rng.choice(widths),
         residual=fresh_part(rng.choice(catalog.of("residual")), rng),
@@ -89,6 +91,7 @@ def fresh_stack(catalog: Catalog, widths: Sequence[int], rng: Random) -> Stack:
         exit=fresh_part(rng.choice(exits), rng) if _chance(rng, WITH_EXIT, exits) else None,
         segments=cast(int, SEGMENTS.sample(rng)),
         tied=cast(bool, TIED.sample(rng)),
+        feedback=rng.choice(delays) if _chance(rng, WITH_FEEDBACK, delays) else 0,
     )
 
 
@@ -103,7 +106,7 @@ def fresh_training(rng: Random) -> Training:
 
 
 def fresh_genome(
-    catalog: Catalog, widths: Sequence[int], rng: Random, birth: str, *, visits: int
+    catalog: Catalog, widths: Sequence[int], context: int, rng: Random, birth: str, *, visits: int
 ) -> Genome:
     """Return a genome of *visits* visits: mostly a chain of mixers and others in turn.
 
@@ -121,7 +124,8 @@ def fresh_genome(
             pool.append(_next_entry(catalog, rng, f"{birth}/{number}", pool, uniform=uniform))
         reads, base = _sources(number, rng)
         route.append(Visit(block, reads, base, rng.choice(MERGES), _router(catalog, rng)))
-    return Genome(tuple(pool), tuple(route), fresh_stack(catalog, widths, rng), fresh_training(rng))
+    stack = fresh_stack(catalog, widths, context, rng)
+    return Genome(tuple(pool), tuple(route), stack, fresh_training(rng))
 
 
 def _next_entry(

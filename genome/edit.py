@@ -79,15 +79,6 @@ def with_setting(part: Part, name: str, value: Value) -> Part:
     return Part(part.name, {**part.settings, name: value})
 
 
-def readers_of(genome: Genome, source: int) -> list[int]:
-    """Return the visits that read *source* or add to it."""
-    return [
-        number
-        for number, visit in enumerate(genome.route)
-        if source in visit.reads or source == visit.base_read
-    ]
-
-
 Place = tuple[str, int]
 """Where in a genome a part stands: a field's name, and the number of its entry or visit."""
 

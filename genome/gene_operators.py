@@ -1,4 +1,4 @@
-"""Mutations of the plain genes of the stack and of training: width, segments, tying, optimizer."""
+"""Mutations of the plain genes: width, segments, tying, feedback, and those of training."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 from typing import cast
 
 from ..blocks.ranges import Choice
-from .genes import SEGMENTS, TRAINING
+from .genes import SEGMENTS, TRAINING, feedback_range
 from .graph import Genome
 from .space import Space
 
@@ -37,6 +37,16 @@ def change_tied(genome: Genome, space: Space, rng: Random, lineage: str) -> Geno
     """Share the embedding table with the head, or stop sharing it."""
     del space, rng, lineage
     return replace(genome, stack=replace(genome.stack, tied=not genome.stack.tied))
+
+
+def change_feedback(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
+    """Move the delay of layerwise feedback to a neighbour, where a visit reads another."""
+    del lineage
+    delays = feedback_range(space.context)
+    if len(genome.route) == 1 or len(delays.options) == 1:
+        return None
+    feedback = cast(int, delays.near(genome.stack.feedback, rng))
+    return replace(genome, stack=replace(genome.stack, feedback=feedback))
 
 
 def change_training(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:

@@ -24,14 +24,23 @@ SEGMENTS = Choice((2, 4, 8), ordered=True)
 
 TIED = Choice((True, False))
 
+FEEDBACK = (0, 16, 32, 64)
+"""Tokens until a visit hears those that read it; 0 is no feedback."""
+
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
-LEGACY: Mapping[str, Value] = {"precision": "full", "shuffle": 0.0}
+LEGACY: Mapping[str, Value] = {"feedback": 0, "precision": "full", "shuffle": 0.0}
 """Genes that came later, at the value that means what genomes did before: left out of identities
 at that value, and taken at it where a text lacks them.
 """
 
 MERGES: tuple[Merge, ...] = get_args(Merge)
+
+
+def feedback_range(context: int) -> Choice:
+    """Return the delays of feedback at a context: at most half of it, or little would be heard."""
+    return Choice(tuple(delay for delay in FEEDBACK if 2 * delay <= context), ordered=True)
+
 
 WIDTH_STEP = 32
 """Widths are multiples of this, so that 1, 2, 4 and 8 heads always divide them evenly."""

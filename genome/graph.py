@@ -86,7 +86,8 @@ class Stack:
     """The genes that concern all visits.
 
     ``segments`` is the number of segments in a context, for blocks that summarise by segment;
-    ``tied`` shares the embedding table with the head.
+    ``tied`` shares the embedding table with the head. ``feedback`` is the number of tokens after
+    which a visit hears what the visits that read it said (layerwise feedback), 0 for never.
     """
 
     width: int = 64
@@ -96,6 +97,7 @@ class Stack:
     exit: Part | None = None
     segments: int = 4
     tied: bool = True
+    feedback: int = 0
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,21 @@ class Genome:
                 live.add(number)
                 todo += [*self.route[number].reads, self.route[number].base_read]
         return tuple(sorted(live))
+
+    def readers(self, source: int) -> tuple[int, ...]:
+        """Return the visits that read *source* or add to it, in order."""
+        return tuple(
+            number
+            for number, visit in enumerate(self.route)
+            if source in visit.reads or source == visit.base_read
+        )
+
+    def speakers(self) -> tuple[int, ...]:
+        """Return the visits that others hear by layerwise feedback: all that read another one."""
+        if not self.stack.feedback:
+            return ()
+        reading = (self.readers(source) for source in range(len(self.route)))
+        return tuple(sorted({number for above in reading for number in above}))
 
     def parts(self) -> Iterator[Part]:
         """Yield every named thing of the genome."""

@@ -181,10 +181,11 @@ class Form:
         return f",{merge},{self._part_text(visit.router)}"
 
     def _stack_text(self) -> str:
-        stack = self._source.stack
+        stack, feedback = self._source.stack, self._feedback()
         genes = {
             "embedding": self._part_text(stack.embedding),
             "exit": self._part_text(self._exit()),
+            **({} if _is_legacy("feedback", feedback) else {"feedback": feedback}),
             "norm": self._part_text(stack.norm),
             "residual": self._part_text(stack.residual),
             "segments": stack.segments if self._segmented() else "null",
@@ -201,11 +202,15 @@ class Form:
         )
         segments = stack.segments if self._segmented() else Stack().segments
         return Stack(stack.width, residual, norm, embedding, self._full(self._exit()), segments,
-                     stack.tied)  # fmt: skip
+                     stack.tied, self._feedback())  # fmt: skip
 
     def _exit(self) -> Part | None:
         """The exit gene, which is dead where no visit is a place to leave at."""
         return self._source.stack.exit if exit_places(self._shape(), self._catalog) else None
+
+    def _feedback(self) -> int:
+        """The feedback gene, which is dead where no visit reads another."""
+        return self._source.stack.feedback if len(self._route) > 1 else 0
 
     def _segmented(self) -> bool:
         return any(self._catalog[part.name].segmented for part in self._shape().parts())

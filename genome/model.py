@@ -16,15 +16,20 @@ from ..blocks.frame import Frame, Note
 from ..blocks.kinds import Block, Carry, Exit, Inner, Norm, Residual, Router
 from ..blocks.registry import Catalog
 from .cost import carry_free, segment_length
+from .feedback import Echo, Heard, joined_notes, piece_of, pieces
 from .graph import EMBEDDING, Genome, Visit
 
 
 class ModelCarry(NamedTuple):
-    """What a model remembers of each row: the next index (B,), and what its parts remember."""
+    """What a model remembers of each row: the next index (B,), and what its parts remember.
+
+    ``heard`` is what the visits said, where the stack has feedback.
+    """
 
     position: Tensor
     embedding: Carry
     visits: tuple[Carry, ...]
+    heard: Heard | None = None
 
 
 class Output(NamedTuple):
@@ -50,6 +55,8 @@ class _Step:
     base: int
     exit: Exit | None
     carry_free: bool
+    above: tuple[int, ...]
+    feedback: Tensor | None
 
 
 class PoolEntry(nn.Module):
@@ -62,7 +69,7 @@ class PoolEntry(nn.Module):
 
 
 class VisitModule(nn.Module):
-    """What belongs to one visit: its norms by place, residual, router and merge."""
+    """What belongs to one visit: norms by place, residual, router, merge, feedback's factor."""
 
     def __init__(
         self,
@@ -70,12 +77,14 @@ class VisitModule(nn.Module):
         residual: nn.Module,
         router: nn.Module | None,
         merge: nn.Module | None,
+        feedback: nn.Parameter | None,
     ) -> None:
         super().__init__()
         self.norms = nn.ModuleDict(dict(norms))
         self.residual = residual
         self.router = router
         self.merge = merge
+        self.feedback = feedback
 
     def norm(self, place: Place) -> Norm:
         """Return the norm at a place, the identity where there is none."""
@@ -127,6 +136,7 @@ class Model(nn.Module):
         self.norm = norm
         self.head = head
         self.exits = nn.ModuleDict({str(place): test for place, test in exits.items()})
+        self.speakers = genome.speakers()
         self.streams = int(cast(VisitModule, self.visits[0]).residual.streams)  # pyright: ignore
         self._steps = [self._step(i, v, catalog) for i, v in enumerate(genome.route)]
         self._after = [m.after_step for m in self.modules() if callable(_hook(m))]
@@ -151,14 +161,34 @@ class Model(nn.Module):
             keep: whether the caller will go on from this call.
         """
         frame = self._frame(tokens, carry, at, segment, keep)
+        steps = self._steps if keep or carry else self._order()
+        if not self.speakers:
+            return self._pass(tokens, carry, frame, steps)
+        found = list[Output]()
+        cuts = pieces(frame, self.genome.stack.feedback, counted=at is None)
+        for start, stop in cuts:
+            piece = piece_of(frame, start, stop)
+            found.append(self._pass(tokens[:, start:stop], carry, piece, steps))
+            carry = found[-1].carry
+        notes = joined_notes([each.notes for each in found], [stop - start for start, stop in cuts])
+        return Output(torch.cat([each.logits for each in found], 1), carry, notes)
+
+    def _pass(
+        self, tokens: Tensor, carry: ModelCarry | None, frame: Frame, steps: list[_Step]
+    ) -> Output:
+        """Map tokens to logits at once."""
         x, embedded = self.embedding(tokens, carry.embedding if carry else None, frame)
         streams = x if self.streams == 1 else x.unsqueeze(2).expand(-1, -1, self.streams, -1)
-        values, carries = self._run(streams, carry.visits if carry else None, frame)
+        echo = self._echo(carry, frame)
+        values, carries = self._run(streams, carry.visits if carry else None, frame, steps, echo)
         logits = self.decode(self._reduce(values[-1]))
         if self.training and self.exits:
             self._exit_losses(streams, values, logits, frame)
-        after = self._carry(carry, frame, embedded, carries) if keep else None
-        return Output(logits, after, frame.notes)
+        if not frame.keep:
+            return Output(logits, None, frame.notes)
+        heard = None if echo is None else echo.after(dict(enumerate(values)))
+        position = self._position(carry, frame)
+        return Output(logits, ModelCarry(position, embedded, carries, heard), frame.notes)
 
     def decode(self, x: Tensor) -> Tensor:
         """Map a reduced stream (B, T, W) to logits (B, T, V) by the final norm and the head."""
@@ -171,13 +201,24 @@ class Model(nn.Module):
         for update in self._after:
             update()  # pyright: ignore[reportCallIssue]
 
+    def _echo(self, carry: ModelCarry | None, frame: Frame) -> Echo | None:
+        if not self.speakers:
+            return None
+        heard = None if carry is None or carry.heard is None else Heard(*carry.heard)
+        return Echo(self.genome.stack.feedback, self.speakers, heard, frame)
+
     def _run(
-        self, streams: Tensor, carries: tuple[Carry, ...] | None, frame: Frame
+        self,
+        streams: Tensor,
+        carries: tuple[Carry, ...] | None,
+        frame: Frame,
+        steps: list[_Step],
+        echo: Echo | None,
     ) -> tuple[list[Tensor], tuple[Carry, ...]]:
         values = dict[int, Tensor]({EMBEDDING: streams})
         after = list[Carry]()
         leaver = _Leaver(self, frame)
-        for step in self._steps if frame.keep or carries else self._order():
+        for step in steps:
             frame.visit = step.name
             carry = carries[step.number] if carries else None
             base = values[step.base]
@@ -185,7 +226,8 @@ class Model(nn.Module):
                 value, carry = base, None
             else:
                 read = step.merged([values[i] for i in step.reads])
-                value, carry = _visit(step, base, read, carry, frame)
+                heard = None if echo is None else echo.of(step.above)
+                value, carry = _visit(step, base, read, heard, carry, frame)
             values[step.number] = leaver.pass_on(step, base, value)
             after.append(carry)
         return [values[step.number] for step in self._steps], tuple(after)
@@ -241,13 +283,12 @@ class Model(nn.Module):
             segment = at.div(self.segment, rounding_mode="floor")
         return Frame(at, segment, self.context, dense=dense, keep=keep, span=span)
 
-    def _carry(
-        self, before: ModelCarry | None, frame: Frame, embedded: Carry, visits: tuple[Carry, ...]
-    ) -> ModelCarry:
+    def _position(self, before: ModelCarry | None, frame: Frame) -> Tensor:
+        """Return the index (B,) of the token after these."""
         position = frame.at.new_zeros(frame.at.shape[0]) if before is None else before.position
         if frame.at.shape[1]:
             position = torch.maximum(position, frame.at.amax(1) + 1)
-        return ModelCarry(position, embedded, visits)
+        return position
 
     def _step(self, number: int, visit: Visit, catalog: Catalog) -> _Step:
         module = cast(VisitModule, self.visits[number])
@@ -265,6 +306,8 @@ class Model(nn.Module):
             visit.base_read,
             cast("Exit | None", exits.get(str(number))),
             carry_free(self.genome, visit, catalog),
+            self.genome.readers(number),
+            module.feedback,
         )
 
 
@@ -338,16 +381,24 @@ def _preceded(
 
 
 def _visit(
-    step: _Step, base: Tensor, read: Tensor, carry: Carry, frame: Frame
+    step: _Step, base: Tensor, read: Tensor, heard: Tensor | None, carry: Carry, frame: Frame
 ) -> tuple[Tensor, Carry]:
     """Run one visit: streams (B, T[, n], W) to the same, and its next carry."""
     x = step.residual.read(read)  # (B, T, W)
     if step.router is None:
         y, carry = step.work(x, carry, frame)
-        return step.after(step.residual.write(base, read, y)), carry
+        return _written(step, base, read, y, heard), carry
     y, worked, carry = step.router(x, step.work, carry, frame)
-    new = step.after(step.residual.write(base, read, y))
+    new = _written(step, base, read, y, heard)
     return torch.where(_over(worked, new), new, base), carry
+
+
+def _written(step: _Step, base: Tensor, read: Tensor, y: Tensor, heard: Tensor | None) -> Tensor:
+    """Return the stream with the block's output y (B, T, W) and what was heard."""
+    new = step.residual.write(base, read, y)
+    if heard is not None and step.feedback is not None:
+        new = torch.addcmul(new, heard, step.feedback)
+    return step.after(new)
 
 
 def _over(mask: Tensor, streams: Tensor) -> Tensor:

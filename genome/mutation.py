@@ -8,7 +8,13 @@ from random import Random
 from types import MappingProxyType
 
 from .edit import pruned
-from .gene_operators import change_segments, change_tied, change_training, change_width
+from .gene_operators import (
+    change_feedback,
+    change_segments,
+    change_tied,
+    change_training,
+    change_width,
+)
 from .graph import Genome
 from .identity import genome_id
 from .part_operators import (
@@ -77,6 +83,7 @@ OPERATORS: Mapping[str, Weighted] = MappingProxyType(
         "width": Weighted(change_width, 0.7),
         "segments": Weighted(change_segments, 0.3),
         "tied": Weighted(change_tied, 0.3),
+        "feedback": Weighted(change_feedback, 0.2),
     }
 )
 """The operators by name. Small steps (settings, training genes) are frequent, since they are seldom

@@ -12,7 +12,7 @@ from ..blocks.ranges import Choice, Integer, Range, Real, Value, on_grid
 from ..blocks.registry import Catalog
 from .draw import blocks, fresh_entry, fresh_part, preludes
 from .edit import pruned, with_changed_entry, with_changed_visit, without_visit
-from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING
+from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
 from .rules import mixing_problems, routed_wrongly, succession_problems
 from .space import Space
@@ -123,6 +123,7 @@ def _legal_stack(stack: Stack, space: Space, rng: Random) -> Stack:
         stack.exit and _legal_part(stack.exit, space.catalog.of("exit"), rng),
         cast(int, nearest(SEGMENTS, stack.segments, usual.segments)),
         cast(bool, nearest(TIED, stack.tied, usual.tied)),
+        cast(int, nearest(feedback_range(space.context), stack.feedback, usual.feedback)),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from random import Random
 
 from .draw import fresh_entry, pick
-from .edit import readers_of, with_changed_visit, with_visit, without_visit
+from .edit import with_changed_visit, with_visit, without_visit
 from .genes import MERGES
 from .graph import EMBEDDING, Entry, Genome, Visit
 from .space import Space
@@ -45,7 +45,7 @@ def branch(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | 
     if not _has_room(genome, space) or not _pool_has_room(genome, space):
         return None
     beside = rng.randrange(len(genome.route))
-    readers = readers_of(genome, beside)
+    readers = genome.readers(beside)
     if not readers:
         return None
     entry = _new_entry(genome, space, rng, lineage)
@@ -120,9 +120,9 @@ def change_base(genome: Genome, space: Space, rng: Random, lineage: str) -> Geno
 def _inserted(genome: Genome, block: int, rng: Random) -> Genome:
     """Insert a visit to *block* after a random source; the source's readers move to it."""
     source = rng.randrange(EMBEDDING, len(genome.route))
-    readers = readers_of(genome, source)
+    readers = genome.readers(source)
     if len(readers) > 1 and rng.random() < BRANCHING:
-        readers = [rng.choice(readers)]
+        readers = (rng.choice(readers),)
     number = min(readers, default=len(genome.route))
     return with_visit(genome, number, Visit(block, (source,), source), readers=readers)
 

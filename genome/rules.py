@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
-from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING
+from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import Genome, Part, Stack, Training
 
 
@@ -37,14 +37,18 @@ def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
         yield from _part("the stack's exit", stack.exit, "exit", catalog)
 
 
-def gene_problems(stack: Stack, training: Training, widths: Sequence[int]) -> Iterator[str]:
-    """Width, segments, tying and the training genes lie in their ranges."""
+def gene_problems(
+    stack: Stack, training: Training, widths: Sequence[int], context: int
+) -> Iterator[str]:
+    """Width, segments, tying, feedback and the training genes lie in their ranges."""
     if type(stack.width) is not int or stack.width not in widths:
         yield f"stack.width must be one of {list(widths)} in this space, but is {stack.width!r}"
     if problem := SEGMENTS.problem(stack.segments):
         yield f"stack.segments {problem}"
     if problem := TIED.problem(stack.tied):
         yield f"stack.tied {problem}"
+    if problem := feedback_range(context).problem(stack.feedback):
+        yield f"stack.feedback {problem} at a context of {context} tokens"
     for name, range_ in TRAINING.items():
         if problem := range_.problem(getattr(training, name)):
             yield f"training.{name} {problem}"

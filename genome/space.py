@@ -136,7 +136,9 @@ class Space:
         reasons: list[str] = []
         for attempt in range(DRAWS):
             visits = rng.randint(1, max(1, self.limits.visits * (DRAWS - attempt) // DRAWS))
-            drawn = pruned(fresh_genome(self.catalog, self.widths, rng, birth, visits=visits))
+            drawn = pruned(
+                fresh_genome(self.catalog, self.widths, self.context, rng, birth, visits=visits)
+            )
             genome: Genome | None = drawn
             while genome is not None:
                 reasons = self.problems(genome)
@@ -151,7 +153,7 @@ class Space:
     def _examine(self, genome: Genome) -> tuple[list[str], Form | None]:
         problems = [*self.limits.problems(genome), *genome.problems()] or [
             *part_problems(genome, self.catalog),
-            *gene_problems(genome.stack, genome.training, self.widths),
+            *gene_problems(genome.stack, genome.training, self.widths, self.context),
         ]
         if problems:
             return problems, None

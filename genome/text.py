@@ -135,6 +135,9 @@ class _Reader:
         segments = self._at("segments").integer(keys["segments"])
         if segments < 1:
             self._at("segments").refuse("must be at least 1", segments)
+        feedback = self._at("feedback").integer(keys["feedback"])
+        if feedback < 0:
+            self._at("feedback").refuse("must be 0 or more", feedback)
         return Stack(
             self._at("width").integer(keys["width"]),
             self._at("residual").part(keys["residual"], "residual"),
@@ -143,6 +146,7 @@ class _Reader:
             self._at("exit").optional_part(keys["exit"], "exit"),
             segments,
             tied,
+            feedback,
         )
 
     def training(self, value: object) -> Training:

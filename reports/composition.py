@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..blocks.declaration import Cost
 from ..blocks.registry import Catalog
-from ..genome.cost import merge_cost, size_of, streams
+from ..genome.cost import hearing, merge_cost, pieces_of, size_of, streams
 from ..genome.exits import exit_places
 from ..genome.graph import Genome, Part
 from .repeats import living
@@ -50,6 +50,7 @@ class _Items:
         self.catalog = catalog
         self.context = context
         self.size = size_of(genome, context=context, vocabulary=vocabulary)
+        self.calls = pieces_of(self.size, genome.stack.feedback)
 
     def all(self) -> Iterator[tuple[str, Cost]]:
         yield from self._entries()
@@ -59,6 +60,7 @@ class _Items:
         yield self._of(stack.norm)
         head = self.size.width * self.size.vocabulary
         yield "head", Cost(parameters=0 if stack.tied else head, flops=2 * head * self.context)
+        yield "feedback", Cost(parameters=len(hearing(self.genome)))
         if stack.exit is not None:
             for _ in exit_places(self.genome, self.catalog):
                 yield self._of(stack.exit)
@@ -88,7 +90,8 @@ class _Items:
     def _of(self, part: Part) -> tuple[str, Cost]:
         declaration = self.catalog[part.name]
         settings = {**declaration.defaults(), **part.settings}
-        return declaration.family, declaration.cost(self.size, settings)
+        costs = [declaration.cost(size, settings) for size in self.calls]
+        return declaration.family, replace(costs[-1], flops=sum(cost.flops for cost in costs))
 
 
 def portions_table(found: list[Portion]) -> Table:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ..blocks.declaration import Cost, Place
 from ..blocks.registry import Catalog
-from ..genome.cost import size_of
+from ..genome.cost import hearing, size_of
 from ..genome.exits import exit_places
 from ..genome.graph import EMBEDDING, Genome, Merge, Part
 from .naming import (
@@ -115,6 +115,7 @@ class _Maker:
         known = all(entry.block.name in catalog for entry in genome.pool)
         self.exits = exit_places(genome, catalog) if known else ()
         self.repeats = repeats(genome)
+        self.hearing = set(hearing(genome))
 
     def make(self) -> Diagram:
         drawn = [i for i in range(len(self.genome.route)) if self._cell_of(i) == i]
@@ -215,6 +216,8 @@ class _Maker:
         if visit.router is not None:
             texts = [title_of(visit.router.name), *setting_texts(visit.router, self.catalog)]
             yield Pill(", ".join(texts), "router", self._hover(visit.router))
+        if number in self.hearing:
+            yield self._feedback(number)
         if "before" in self._norms():
             yield self._norm()
         if prelude is not None:
@@ -224,6 +227,12 @@ class _Maker:
                 family_of(prelude, self.catalog),
                 ("Before the block's input", *self._hover(prelude)),
             )
+
+    def _feedback(self, number: int) -> Pill:
+        delay = self.genome.stack.feedback
+        above = ", ".join(str(reader + 1) for reader in self.genome.readers(number))
+        heard = f"its sum hears what visit {above} said {delay} tokens before"
+        return Pill(f"feedback {delay}", "residual", (heard,))
 
     def _join(self, number: int) -> Node:
         stack = self.genome.stack

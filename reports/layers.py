@@ -43,6 +43,8 @@ def _stack_texts(stack: Stack, catalog: Catalog) -> list[str]:
         )
         if part is not None and (plain is None or part.name != plain.name)
     ]
+    if stack.feedback:
+        unusual.append(f"feedback {stack.feedback}")
     return [f"[{', '.join(unusual)}]"] if unusual else []
 
 
