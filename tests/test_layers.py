@@ -10,7 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[1]
 LAYERS = ("blocks", "genome", "evaluator", "search", "market", "reports", "cli")
 ASIDE = ("tests", "typings", "benchmarks", "examples", "docs", "build", "dist")
-TORCH = ("blocks/", "genome/build.py", "genome/merge.py", "genome/model.py", "evaluator/")
+TORCH = (
+    "blocks/",
+    "genome/build.py",
+    "genome/feedback.py",
+    "genome/merge.py",
+    "genome/model.py",
+    "evaluator/",
+)
 TORCH_FREE_BLOCKS = ("ranges.py", "declaration.py", "registry.py", "catalog.py", "__init__.py")
 
 
