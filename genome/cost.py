@@ -115,7 +115,7 @@ class _Counter:
         own += self.part(visit.router)
         share = self.catalog[visit.router.name].share
         picked = math.ceil((share(visit.router.settings) if share else 1.0) * self.size.row)
-        active = self._work(genome, visit, replace(self.size, tokens=picked))
+        active = self._work(genome, visit, replace(self.size, tokens=picked, gaps=True))
         return _VisitCost(own + full, own + active)
 
     def _work(self, genome: Genome, visit: Visit, size: Size) -> Cost:
