@@ -7,15 +7,14 @@ same laws on float64 copies with redrawn parameters.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 
 import torch
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
 
+from .counting import CALLS, counted, differences
 from .declaration import Declaration, Settings, Size
 from .frame import Frame
 from .kinds import Carry
@@ -102,6 +101,10 @@ class _Context:
             margins = [note.value for note in frame.notes if note.kind == "margin"]
             balance(part, torch.cat([m.flatten() for m in margins]))
         return subject
+
+    def size(self, tokens: int = CONTEXT, past: int = 0) -> Size:
+        """The measures that the formulas are given."""
+        return Size(self.width, CONTEXT, SEGMENT, VOCABULARY, tokens, past)
 
     def input(self, subject: Subject, rows: int, tokens: int, seed: int = 0) -> Tensor:
         torch.manual_seed(self.seed * 1000 + seed)
@@ -259,28 +262,28 @@ def _scale(context: _Context) -> Iterator[str]:
 
 
 def _cost(context: _Context) -> Iterator[str]:
-    """Formula and built module agree on the meta device."""
-    size = Size(context.width, CONTEXT, SEGMENT, VOCABULARY)
-    declared = context.declaration.cost(size, context.settings)
+    """Formula and built module agree: a whole row, parts of one, and calls that go on from them."""
+    declaration = context.declaration
+    declared = declaration.cost(context.size(), context.settings)
     with torch.device("meta"):
         subject = context.fresh()
-        subject.module.eval()
-        x = subject.draw(1, CONTEXT)
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            _, carry = subject.run(x, None, whole_frame(1, CONTEXT, device="meta"))
-    parameters = sum(p.numel() for p in subject.module.parameters())
-    bytes_ = sum(t.numel() * t.element_size() for t in carry_tensors(carry))
-    if parameters != declared.parameters:
-        yield f"cost: {declared.parameters} parameters declared, {parameters} built"
+    real = counted(subject, CONTEXT)
+    if real.parameters != declared.parameters:
+        yield f"cost: {declared.parameters} parameters declared, {real.parameters} built"
     projects = any(isinstance(part, Projection) for part in subject.module.modules())
-    if context.declaration.kind == "block" and projects != context.declaration.projects:
-        yield f"cost: projections are declared {context.declaration.projects}, found {projects}"
-    if context.declaration.kind in ("exit", "router"):
+    if declaration.kind == "block" and projects != declaration.projects:
+        yield f"cost: projections are declared {declaration.projects}, found {projects}"
+    if declaration.kind in ("exit", "router"):
         return  # what they wrap or decode with belongs to the model that is counted as a whole
-    if not math.isclose(declared.flops, counter.get_total_flops()):
-        yield f"cost: {declared.flops:.0f} FLOPs declared, {counter.get_total_flops()} counted"
-    if not math.isclose(declared.carry, bytes_):
-        yield f"cost: a carry of {declared.carry:.0f} bytes declared, {bytes_} kept"
+    yield from differences(declared, real)
+    if declaration.kind not in ("block", "embedding"):
+        return  # they have no carry
+    subject = context.fresh()  # with data, since the work of a call may hang on what a carry holds
+    for after, tokens in CALLS:
+        size = context.size(tokens, sum(after))
+        real = counted(subject, tokens, after=after, device="cpu")
+        where = f" for past={'+'.join(map(str, after)) or 0}, tokens={tokens}"
+        yield from differences(declaration.cost(size, context.settings), real, where)
 
 
 Rule = Callable[[_Context], Iterator[str]]

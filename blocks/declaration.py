@@ -26,9 +26,11 @@ class Size:
     """The measures that a cost formula may depend on besides the settings.
 
     ``context`` is the most tokens that a row may look back on, ``segment`` the tokens of one
-    segment. ``tokens`` is the length of the row that is counted; None means a full context, fewer
-    stand behind a router that leaves tokens out. ``past`` tokens of the row were in earlier calls,
-    on whose carry the counted call goes on.
+    segment. ``tokens`` is the number of tokens of the call that is counted; None means a full
+    context. ``past`` is the number of tokens of the row that earlier calls had: the formulas then
+    count a call that goes on from their carry, at index ``past`` of the row. How the past was cut
+    into calls makes no difference. ``gaps`` says that the call stands behind a router that leaves
+    tokens out, so that its tokens, and those of the past, are what the router picked.
     """
 
     width: int
@@ -37,21 +39,27 @@ class Size:
     vocabulary: int = 256
     tokens: int | None = None
     past: int = 0
+    gaps: bool = False
 
     @property
     def row(self) -> int:
         """The number of tokens that the formulas count."""
         return self.context if self.tokens is None else self.tokens
 
+    @property
+    def seen(self) -> int:
+        """The number of tokens that the row has after the call."""
+        return self.past + self.row
+
 
 @dataclass(frozen=True)
 class Cost:
     """What one declared thing costs.
 
-    ``parameters`` are counted once for each tensor; ``flops`` are the forward operations of the
-    whole row of ``size.row`` tokens as ``torch.utils.flop_counter`` counts them (2 for a
+    ``parameters`` are counted once for each tensor; ``flops`` are the forward operations of a call
+    of ``size.row`` tokens of one row as ``torch.utils.flop_counter`` counts them (2 for a
     multiply-add, matrix products and convolutions only); ``carry`` is the bytes of one row's carry
-    after those tokens in float32.
+    after these and the ``size.past`` tokens before them, in float32.
     """
 
     parameters: int = 0

@@ -39,7 +39,10 @@ class Frame:
     counts up by one from the same index, which allows the fast forms. ``keep`` is False when nobody
     will continue from this call: blocks then return None as their carry. ``span`` > 0 promises, of
     a dense frame, that the call begins a segment and that all rows end segments every ``span``
-    tokens, which allows forms that work by whole segments; 0 where that is not known.
+    tokens, which allows forms that work by whole segments; 0 where that is not known. ``begins``
+    promises, of a dense frame, that these places of the call, and no others, are the first of a
+    segment in every row; None where that is not known. It stands for ``segment`` where tensors have
+    no data, on the meta device.
     """
 
     at: Tensor
@@ -48,6 +51,7 @@ class Frame:
     dense: bool = False
     keep: bool = True
     span: int = 0
+    begins: tuple[int, ...] | None = None
     visit: str = ""
     notes: list[Note] = field(default_factory=list[Note])
     _memo: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
@@ -116,4 +120,5 @@ def dense_frame(
     """Return the frame of *rows* rows of *tokens* tokens without holes, counting from *start*."""
     at = torch.arange(start, start + tokens, device=device).expand(rows, -1)
     span = 0 if start % segment else segment
-    return Frame(at, at // segment, context, dense=True, keep=keep, span=span)
+    begins = tuple(range(-start % segment, tokens, segment))
+    return Frame(at, at // segment, context, dense=True, keep=keep, span=span, begins=begins)

@@ -38,11 +38,15 @@ class Projection(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """Map (..., inputs) to (..., outputs)."""
+        return F.linear(*self.factors(input), self.bias)
+
+    def factors(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what is multiplied, as ``precision`` has it: (..., inputs) and the weight."""
         if self.precision == "full":
-            return F.linear(input, self.weight, self.bias)
+            return input, self.weight
         x = F.rms_norm(input, (self.in_features,), eps=_SAFE)
         weight = _rounded(self.weight, _ROUNDING[self.precision](self.weight))
-        return F.linear(_rounded(x, eight_bits(x)), weight, self.bias)
+        return _rounded(x, eight_bits(x)), weight
 
 
 def set_precision(module: nn.Module, precision: Precision) -> None:

@@ -154,7 +154,7 @@ class _Counter:
         share, size = declared(visit.router.settings) if declared else 1.0, self.size
         picked = math.ceil(share * size.row)
         past = math.ceil(share * size.past)
-        active = self._work(genome, visit, replace(size, tokens=picked, past=past))
+        active = self._work(genome, visit, replace(size, tokens=picked, past=past, gaps=True))
         return _VisitCost(own + full, own + active)
 
     def _work(self, genome: Genome, visit: Visit, size: Size) -> Cost:

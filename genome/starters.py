@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ..blocks.ranges import Value
+from .genes import feedback_range
 from .graph import Entry, Genome, Part, Stack, Training, Visit
 from .space import Space
 
@@ -163,10 +164,11 @@ def mixkabrn(space: Space, layers: int = LAYERS) -> Genome:
 
 
 def discrete_memory(space: Space, layers: int = LAYERS) -> Genome:
-    """Return attention with featural memories early and associative memories late."""
+    """Return featural memories early, associative memories late, and feedback between layers."""
     attention = _part(space, "attention", heads=4, group=2)
     early, late = _part(space, "featural"), _part(space, "associative")
-    return _line(space, [[attention, early if 2 * n < layers else late] for n in range(layers)])
+    layer = [[attention, early if 2 * n < layers else late] for n in range(layers)]
+    return _with_stack(_line(space, layer), feedback=feedback_range(space.context).options[-1])
 
 
 def rxt(space: Space, layers: int = LAYERS) -> Genome:

@@ -30,7 +30,7 @@ def attention_cost(size: Size, settings: Settings) -> Cost:
     weights = width * (inner + 2 * keys + gates) + inner * width
     return Cost(
         parameters=weights + heads * (bool(scaled) + bool(settings["qk_norm"])),
-        flops=2 * tokens * weights + 4 * tokens**2 * inner,
+        flops=2 * tokens * weights + 4 * tokens * keys_read(size, settings) * inner,
         carry=cache(size, settings, 2 * keys),
     )
 
@@ -42,7 +42,7 @@ def differential_cost(size: Size, settings: Settings) -> Cost:
     weights = 4 * width**2
     return Cost(
         parameters=weights + 6 * sub,
-        flops=2 * tokens * weights + 8 * tokens**2 * width,
+        flops=2 * tokens * weights + 8 * tokens * keys_read(size, settings) * width,
         carry=cache(size, settings, 2 * width),
     )
 
@@ -81,7 +81,11 @@ def latent_sizes(
 
 
 def latent_cost(size: Size, settings: Settings) -> Cost:
-    """Return the cost of ``latent``, which pads values to the width of keys."""
+    """Return the cost of ``latent``, which pads values to the width of keys.
+
+    With a past the heads read the kept vectors: to move keys and values behind them costs as much
+    as to make those of the call.
+    """
     width, tokens, heads = size.width, size.row, int(settings["heads"])
     rank, turned, q_rank = latent_sizes(
         width,
@@ -91,9 +95,10 @@ def latent_cost(size: Size, settings: Settings) -> Cost:
     keys = width + heads * turned
     weights = width * (rank + turned) + rank * 2 * width + width**2
     weights += (width + keys) * q_rank if q_rank else width * keys
+    read = heads * (rank + turned) if size.past else keys
     return Cost(
         parameters=weights + rank + q_rank,
-        flops=2 * tokens * weights + 4 * tokens**2 * keys,
+        flops=2 * tokens * weights + 4 * tokens * keys_read(size, settings) * read,
         carry=cache(size, settings, rank + turned),
     )
 
@@ -104,28 +109,33 @@ def stick_breaking_cost(size: Size, settings: Settings) -> Cost:
     weights = 4 * width**2
     return Cost(
         parameters=weights + (width if settings["remainder"] == "learned" else 0),
-        flops=2 * tokens * weights + 4 * tokens**2 * width,
+        flops=2 * tokens * weights + 4 * tokens * keys_read(size, settings) * width,
         carry=cache(size, settings, 2 * width),
     )
 
 
 def multi_token_cost(size: Size, settings: Settings) -> Cost:
-    """Return the cost of ``multi_token``, which convolves scores only where a window ends them."""
+    """Return the cost of ``multi_token``.
+
+    It convolves scores where a window, a past or gaps end them, and elsewhere takes products.
+    """
     width, tokens, heads = size.width, size.row, int(settings["heads"])
     queries, keys = int(settings["query_kernel"]), int(settings["key_kernel"])
     kernels = heads * queries * keys
     mixed = min(int(settings["mixed_heads"]), heads)
     weights = 4 * width**2
-    past = min(tokens, queries - 1) * (width * FLOAT + INDEX)
-    near = tokens**2 * (width + kernels)
-    if tokens <= reach(float(settings["window"]), size.context):
+    kept = min(size.seen, queries - 1) * (width * FLOAT + INDEX)
+    read = keys_read(size, settings, more=queries - 1)
+    near = read * ((min(size.past, queries - 1) + tokens) * width + tokens * kernels)
+    whole = not size.past and not size.gaps
+    if whole and tokens <= reach(float(settings["window"]), size.context):
         later = queries - 1 + keys // 2
         taken_off = heads * queries * later * min(later, tokens)
         near = tokens**2 * width * queries + tokens * (width * queries * keys + taken_off)
     return Cost(
         parameters=weights + kernels + (heads * mixed if mixed > 1 else 0),
-        flops=2 * tokens * weights + 2 * near + 2 * tokens**2 * width * mixed,
-        carry=cache(size, settings, 2 * width, more=queries - 1) + past,
+        flops=2 * tokens * weights + 2 * near + 2 * tokens * read * width * mixed,
+        carry=cache(size, settings, 2 * width, more=queries - 1) + kept,
     )
 
 
@@ -134,5 +144,14 @@ def cache(size: Size, settings: Settings, channels: int, *, more: int = 0) -> in
 
     It keeps *more* tokens than the next query sees.
     """
-    kept = min(size.row, reach(float(settings["window"]), size.context) - 1 + more)
-    return kept * (channels * FLOAT + INDEX)
+    return _kept(size.seen, size, settings, more) * (channels * FLOAT + INDEX)
+
+
+def keys_read(size: Size, settings: Settings, *, more: int = 0) -> int:
+    """Return the keys that each query of the call is multiplied with: the kept ones and its own."""
+    return _kept(size.past, size, settings, more) + size.row
+
+
+def _kept(tokens: int, size: Size, settings: Settings, more: int) -> int:
+    """Return how many of a row's *tokens* are kept."""
+    return min(tokens, reach(float(settings["window"]), size.context) - 1 + more)

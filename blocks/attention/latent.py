@@ -66,8 +66,7 @@ class LatentAttention(nn.Module):
         kept = None if carry is None else Cache(*carry).at
         bias = score_bias(frame, kept, limit=limit, dtype=q.dtype)
         cache = extend(carry, c, r, frame)
-        absorbs = carry is not None and self.up.precision == "full"
-        y = (self._absorbed if absorbs else self._naive)(q, cache, bias)
+        y = (self._naive if carry is None else self._absorbed)(q, cache, bias)
         y = self.output(y.flatten(2))
         if not frame.keep:
             return y, None
@@ -93,9 +92,10 @@ class LatentAttention(nn.Module):
 
     def _absorbed(self, q: Tensor, cache: Cache, bias: Tensor | None) -> Tensor:
         """Attend to the kept vectors themselves, as one key head: the same in other words."""
-        keys, values = self.up.weight.view(2, self.heads, self.dim, self.rank)
+        c, weight = self.up.factors(cache.k)
+        keys, values = weight.view(2, self.heads, self.dim, self.rank)
         inner = torch.einsum("bthd,hdr->bthr", q[..., : self.dim], keys)
-        kept = torch.cat((cache.k, cache.v), 3)  # (B, S, 1, rank + R)
+        kept = torch.cat((c, cache.v), 3)  # (B, S, 1, rank + R)
         scale = (self.dim + self.turned) ** -0.5
         q = torch.cat((inner, q[..., self.dim :]), 3)
         y = read(q, kept, kept, bias, scale=scale)[..., : self.rank]

@@ -58,11 +58,14 @@ def peer_cost(size: Size, settings: Settings) -> Cost:
 
 
 def smear_cost(size: Size, settings: Settings) -> Cost:
-    """Merging for each segment and one expert; all experts for tokens that a router picked."""
+    """Merging for each segment and one expert.
+
+    All experts for tokens that a router picked, and in a call that does not begin with a segment.
+    """
     experts = int(settings["experts"])
     expert = (3 if settings["expert"] == "glu" else 2) * size.width * _hidden(size, settings)
     router = size.width * experts
-    if size.tokens is None:
+    if not size.gaps and size.past % size.segment == 0:
         length = min(size.segment, size.row)
         segments = math.ceil(size.row / length)
         flops = 2 * segments * (router + experts * expert + length * expert)

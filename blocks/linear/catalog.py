@@ -49,7 +49,7 @@ def _linear_attention_cost(size: Size, settings: Settings) -> Cost:
     weights = 2 * width**2 + 2 * width * heads * keys
     chunks, chunk = _chunks(tokens, LINEAR_CHUNK)
     memory = heads * features * values
-    products = 1 if chunks == 1 else 2  # a single chunk is not read across
+    products = 1 if chunks == 1 and not size.past else 2  # a single chunk is not read across
     return Cost(
         parameters=weights,
         flops=2 * tokens * weights

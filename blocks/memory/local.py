@@ -50,7 +50,7 @@ def keep_open(k: Tensor, v: Tensor, kept: Open, frame: Frame, segment: Tensor) -
         return Open(*(part.contiguous() for part in tail))
     rank = F.pad(ranks(frame, segment), (kept.at.shape[1], 0))  # kept tokens have rank 0
     at = torch.where(rank == rank[:, -1:], torch.cat((kept.at, frame.at), 1), -1)
-    return _trim(Open(torch.cat((kept.k, k), 2), torch.cat((kept.v, v), 2), at))
+    return _trim(Open(torch.cat((kept.k, k), 2), torch.cat((kept.v, v), 2), at), frame)
 
 
 def _visible(rank: Tensor, frame: Frame) -> Tensor:
@@ -71,12 +71,13 @@ def _whole_segments(q: Tensor, k: Tensor, v: Tensor, frame: Frame) -> Tensor:
     return y.view(rows, heads, -1, size)[:, :, :tokens]
 
 
-def _trim(kept: Open) -> Open:
+def _trim(kept: Open, frame: Frame) -> Open:
     """Drop holes, as many columns as the fullest row allows."""
-    if kept.at.is_meta:
-        return kept
     real = kept.at >= 0
-    most = int(real.sum(1).max())
+    if kept.at.is_meta:  # without data the last segment begins where the frame says
+        most = frame.at.shape[1] - frame.begins[-1] if frame.begins else kept.at.shape[1]
+    else:
+        most = int(real.sum(1).max())
     order = real.to(torch.int8).sort(dim=1, stable=True).indices[:, real.shape[1] - most :]
     index = order[:, None, :, None].expand(-1, kept.k.shape[1], -1, kept.k.shape[3])
     return Open(kept.k.gather(2, index), kept.v.gather(2, index), kept.at.gather(1, order))

@@ -41,13 +41,20 @@ def pieces(frame: Frame, segment: Tensor) -> list[Piece]:
         starts = range(0, tokens, length)
         return [Piece(slice(start, start + length), None, None) for start in starts]
     rank = ranks(frame, segment)
-    # Without data, on the meta device, every token may begin a segment.
-    last = tokens if rank.is_meta else int(rank.max())
+    last = _most_begun(frame) if rank.is_meta else int(rank.max())
     everything = slice(0, tokens)
     return [
         Piece(everything, (rank == r) & frame.real, (rank[:, -1] >= r) & (r > 0))
         for r in range(last + 1)
     ]
+
+
+def _most_begun(frame: Frame) -> int:
+    """Return how many segments a row of a call without data begins at most, on the meta device.
+
+    The call goes on where the one before it ended; every token may begin a segment if nobody knows.
+    """
+    return frame.at.shape[1] if frame.begins is None else len(frame.begins)
 
 
 def ranks(frame: Frame, segment: Tensor) -> Tensor:

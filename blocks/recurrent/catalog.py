@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..attention.catalog import WINDOW
-from ..attention.window import reach
+from ..attention.costs import cache, keys_read
 from ..declaration import Cost, Declaration, Setting, Settings, Size
 from ..ranges import Choice
 
@@ -64,12 +64,13 @@ def _mega(size: Size, settings: Settings) -> Cost:
     biases = key + 2 * value + 2 * width
     chunk = min(CHUNK, tokens)
     chunks = -(-tokens // chunk)
-    average = chunks * chunk * width * (chunk + (2 * ndim if chunks > 1 else 0))
-    kept = min(tokens, reach(float(settings["window"]), size.context) - 1)
+    across = 2 * ndim if chunks > 1 or size.past else 0  # a single chunk has nothing before it
+    average = chunks * chunk * width * (chunk + across)
+    scores = tokens * keys_read(size, settings)
     return Cost(
         parameters=weights + biases + 4 * key + width * (4 * ndim + 1),
-        flops=2 * (tokens * (weights + ndim * width) + average + tokens**2 * (key + value)),
-        carry=4 * (width * ndim + kept * (key + value)) + 8 * kept,
+        flops=2 * (tokens * (weights + ndim * width) + average + scores * (key + value)),
+        carry=4 * width * ndim + cache(size, settings, key + value),
     )
 
 

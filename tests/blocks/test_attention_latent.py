@@ -104,8 +104,10 @@ def test_equals_the_definition(heads: int, more: dict[str, Any]):
 
 @pytest.mark.parametrize("kv_rank", [0.0625, 0.25, 0.5])
 @pytest.mark.parametrize("heads", [1, 8])
-def test_the_absorbed_form_is_the_naive_one(kv_rank: float, heads: int):
+@pytest.mark.parametrize("precision", ["full", "ternary", "binary"])
+def test_the_absorbed_form_is_the_naive_one(kv_rank: float, heads: int, precision: Any):
     module = block(kv_rank=kv_rank, heads=heads)
+    set_precision(module, precision)
     q = torch.randn(2, 9, heads, module.dim + module.turned, dtype=torch.float64)
     c = torch.randn(2, 9, 1, module.rank, dtype=torch.float64)
     r = torch.randn(2, 9, 1, module.turned, dtype=torch.float64)

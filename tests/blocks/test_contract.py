@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 from types import ModuleType
 
@@ -112,6 +113,15 @@ class KeepsNothing(Honest):
         return self.mix(x) * (2 if frame.keep else 1), None
 
 
+class ListsItsCalls(Honest):
+    """Keeps a vector for each call but the first."""
+
+    def forward(self, x: Tensor, carry: Carry, frame: Frame) -> Step:
+        ones = x.new_ones(x.shape[0], 1, x.shape[2])
+        after = ones[:, :0] if carry is None else torch.cat((carry[0], ones), 1)
+        return self.mix(x), (after,) if frame.keep else None
+
+
 BROKEN: dict[type[nn.Module], str] = {
     Peeks: "causality",
     MixesRows: "batch independence",
@@ -149,7 +159,7 @@ def declare(kind: type[nn.Module], *, mixes: bool = False) -> Declaration:
 @pytest.fixture(autouse=True)
 def _importable() -> Iterator[None]:
     module = ModuleType("contract_subjects")
-    for kind in (Honest, *BROKEN):
+    for kind in (Honest, ListsItsCalls, *BROKEN):
         setattr(module, kind.__name__, kind)
     sys.modules[module.__name__] = module
     yield
@@ -179,6 +189,28 @@ def test_a_wrong_formula_is_caught() -> None:
     text = "\n".join(violations(declaration))
     assert "FLOPs declared" in text
     assert "bytes declared" in text
+
+
+def test_a_formula_that_counts_a_call_as_if_nothing_came_before_is_caught() -> None:
+    attention = installed()["attention"]
+
+    def forgetful(size: Size, settings: Settings) -> Cost:
+        return attention.cost(replace(size, past=0), settings)
+
+    text = "\n".join(violations(replace(attention, cost=forgetful)))
+    assert "FLOPs declared for past=16, tokens=16, " in text
+    assert "bytes declared for past=5, tokens=1, " in text
+    assert "declared for past=0" not in text
+    assert "declared, " not in text
+
+
+def test_a_call_that_costs_by_how_the_past_was_cut_is_caught() -> None:
+    def cost(size: Size, settings: Settings) -> Cost:
+        return Cost(size.width**2, 2.0 * size.width**2 * size.row, 4.0 * size.width)
+
+    sentences = violations(replace(declare(ListsItsCalls, mixes=True), cost=cost))
+    assert not any("declared for past=5," in sentence for sentence in sentences)
+    assert any("declared for past=2+3, tokens=1," in sentence for sentence in sentences)
 
 
 def test_settings_out_of_range_are_named() -> None:

@@ -49,7 +49,7 @@ def test_declared_cost_is_the_cost_of_the_module(declaration: Declaration):
 
 def test_smear_behind_a_router_costs_all_its_experts():
     chosen = SMEAR.defaults()
-    size = Size(64, 96, 24, tokens=10)
+    size = Size(64, 96, 24, tokens=10, gaps=True)
     with torch.device("meta"):
         block = SMEAR.load()(64, **chosen).eval()
         x, at = torch.zeros(1, 10, 64), torch.zeros(1, 10, dtype=torch.int64)

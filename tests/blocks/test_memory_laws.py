@@ -154,11 +154,11 @@ def test_declared_cost_is_the_real_cost(declaration: Declaration, values: dict[s
             block = declaration.load()(width, **values).eval()
             x = torch.empty(1, tokens, width)
             frame = dense_frame(1, tokens, context=context, segment=segment)
-        part = tokens < context  # a row behind a router; tokens may lack in its frame
-        frame = masked(frame) if part and declaration.routed else frame
+        gaps = tokens < context and declaration.routed  # a row behind a router
+        frame = masked(frame) if gaps else frame
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             _, carry = block(x, None, frame)
-        size = Size(width, context, segment, tokens=tokens if part else None)
+        size = Size(width, context, segment, tokens=tokens, gaps=gaps)
         cost = declaration.cost(size, values)
         assert cost.parameters == sum(parameter.numel() for parameter in block.parameters())
         assert cost.flops == counter.get_total_flops()
