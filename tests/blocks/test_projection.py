@@ -81,11 +81,11 @@ def test_activations_are_the_nearest_of_255_levels_of_their_row(seed: int, size:
     assert torch.equal(eight_bits(-x), -eight_bits(x))
 
 
-@settings(deadline=None, max_examples=200)
-@given(st.lists(st.integers(-64, 64), min_size=2, max_size=16), rows)
-def test_rounding_errors_decide_no_half(whole: list[int], seed: int):
-    """A rounded map returns whole multiples of one number, so the next one often meets halves."""
-    x = torch.tensor([whole], dtype=torch.float64) * 0.37
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 64), st.floats(1e-3, 1e3), rows)
+def test_rounding_errors_decide_no_half(half: int, size: float, seed: int):
+    """A rounded map returns whole multiples of one number: some are half of the largest one."""
+    x = torch.tensor([[2 * half, half, -half]] * 20, dtype=torch.float64) * size
     error = torch.randn(x.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     torch.testing.assert_close(eight_bits(x * (1 + 1e-14 * error)), eight_bits(x))
 
