@@ -104,6 +104,7 @@ def pieces(frame: Frame, delay: int, *, counted: bool) -> list[tuple[int, int]]:
 def piece_of(frame: Frame, start: int, stop: int) -> Frame:
     """Return the frame of some columns; whoever runs them goes on with the next."""
     aligned = frame.span and start % frame.span == 0
+    begins = frame.begins and tuple(at - start for at in frame.begins if start <= at < stop)
     return Frame(
         frame.at[:, start:stop],
         frame.segment[:, start:stop],
@@ -111,6 +112,7 @@ def piece_of(frame: Frame, start: int, stop: int) -> Frame:
         dense=frame.dense,
         keep=frame.keep or stop < frame.at.shape[1],
         span=frame.span if aligned else 0,
+        begins=begins,
     )
 
 
