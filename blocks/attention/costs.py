@@ -110,7 +110,10 @@ def stick_breaking_cost(size: Size, settings: Settings) -> Cost:
 
 
 def multi_token_cost(size: Size, settings: Settings) -> Cost:
-    """Return the cost of ``multi_token``, which convolves scores only where a window ends them."""
+    """Return the cost of ``multi_token``.
+
+    It convolves scores only where a window ends them or a router picked the tokens.
+    """
     width, tokens, heads = size.width, size.row, int(settings["heads"])
     queries, keys = int(settings["query_kernel"]), int(settings["key_kernel"])
     kernels = heads * queries * keys
@@ -118,7 +121,7 @@ def multi_token_cost(size: Size, settings: Settings) -> Cost:
     weights = 4 * width**2
     past = min(tokens, queries - 1) * (width * FLOAT + INDEX)
     near = tokens**2 * (width + kernels)
-    if tokens <= reach(float(settings["window"]), size.context):
+    if size.tokens is None and tokens <= reach(float(settings["window"]), size.context):
         later = queries - 1 + keys // 2
         taken_off = heads * queries * later * min(later, tokens)
         near = tokens**2 * width * queries + tokens * (width * queries * keys + taken_off)
