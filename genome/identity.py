@@ -19,7 +19,7 @@ from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .exits import exit_places
 from .genes import LEGACY
-from .graph import EMBEDDING, Entry, Genome, Part, Stack, Visit
+from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
 from .labelling import Wiring, canonical_order
 
 
@@ -145,7 +145,7 @@ class Form:
 
     def text(self) -> str:
         """The canonical JSON, training genes included."""
-        genes = vars(self._source.training).items()
+        genes = vars(self._training()).items()
         training = _encoded({name: gene for name, gene in genes if not _is_legacy(name, gene)})
         return f'{self.architecture_text()[:-1]},"training":{training}}}'
 
@@ -164,7 +164,7 @@ class Form:
         pool = [source.pool[entry] for entry in self._entries]
         route = (replace(visit, router=self._full(visit.router)) for visit in self._route)
         return Genome(tuple(map(self._full_entry, pool)), tuple(route), self._stack(),
-                      source.training)  # fmt: skip
+                      self._training())  # fmt: skip
 
     def _entry_text(self, number: int) -> str:
         entry = self._source.pool[number]
@@ -206,6 +206,11 @@ class Form:
     def _exit(self) -> Part | None:
         """The exit gene, which is dead where no visit is a place to leave at."""
         return self._source.stack.exit if exit_places(self._shape(), self._catalog) else None
+
+    def _training(self) -> Training:
+        """The training genes; the order of one visit's work is dead."""
+        training = self._source.training
+        return training if len(self._route) > 1 else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
         return any(self._catalog[part.name].segmented for part in self._shape().parts())
