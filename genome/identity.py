@@ -2,8 +2,8 @@
 
 Two genomes are the same if they differ only in what ``build`` cannot see: the order in which the
 pool, the route and the reads are written, visits that do not reach the output, unused pool entries,
-settings that are dead or mean the same, and lineage. Sharing counts: one entry visited twice is not
-two equal entries.
+settings and merges that are dead or mean the same, and lineage. Sharing counts: one entry visited
+twice is not two equal entries.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .genes import LEGACY
-from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
+from .genes import LEGACY, LENGTHLESS
+from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit
 from .labelling import Wiring, canonical_order
 
 
@@ -128,7 +128,7 @@ class Form:
                 entries.setdefault(wiring.entry[visit], len(entries)),
                 tuple(sorted(place[read] for read in wiring.reads[visit])),
                 place[wiring.base[visit]],
-                visits[visit].merge if len(wiring.reads[visit]) > 1 else "mean",
+                self._merge(visits[visit]) if len(wiring.reads[visit]) > 1 else "mean",
                 visits[visit].router,
             )
             for visit in order
@@ -176,8 +176,14 @@ class Form:
         """The precision gene, which is dead in a block without projections."""
         return entry.precision if self._catalog[entry.block.name].projects else "full"
 
+    def _merge(self, visit: Visit) -> Merge:
+        """The merge of several reads; a sum is a mean where nothing sees its length."""
+        stack, router = self._source.stack, visit.router
+        names = {stack.residual.name, stack.norm.name} | ({router.name} if router else set())
+        return "mean" if visit.merge == "sum" and names <= LENGTHLESS else visit.merge
+
     def _ending(self, visit: Visit) -> str:
-        merge = f'"{visit.merge}"' if len(visit.reads) > 1 else "null"
+        merge = f'"{self._merge(visit)}"' if len(visit.reads) > 1 else "null"
         return f",{merge},{self._part_text(visit.router)}"
 
     def _stack_text(self) -> str:

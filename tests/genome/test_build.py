@@ -19,8 +19,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from praxis_evolve.blocks.probe import apart, balance, redraw
 from praxis_evolve.blocks.projection import Projection, set_precision
+from praxis_evolve.genome import identity
 from praxis_evolve.genome.build import Model, build
 from praxis_evolve.genome.graph import Entry, Genome, Merge, Part, Stack, Visit
+from praxis_evolve.genome.identity import genome_id
 from praxis_evolve.genome.starters import llama, starters
 from praxis_evolve.tests.genome.random_genomes import (
     CATALOG,
@@ -417,6 +419,37 @@ def test_blocks_say_whether_they_project() -> None:
         block = declaration.load()(32, **declaration.defaults())
         found = any(isinstance(module, Projection) for module in block.modules())
         assert declaration.projects == found, declaration.name
+
+
+def stirred(genome: Genome) -> Model:
+    """The model in float64 and eval(), a little way from its start: no gate is closed any more."""
+    model, rng = made(genome).double().eval(), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += torch.randn(parameter.shape, generator=rng, dtype=torch.float64) / 10
+    return model
+
+
+@pytest.mark.parametrize("norm", ["rmsnorm", "layernorm", "scalenorm"])
+@pytest.mark.parametrize("residual", [d.name for d in CATALOG.of("residual")])
+@pytest.mark.parametrize("router", [None, *(d.name for d in CATALOG.of("router"))])
+def test_a_sum_is_a_mean_just_where_no_length_is_seen(
+    residual: str, norm: str, router: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genome = llama(NARROW, layers=1)
+    last = replace(genome.route[1], reads=(-1, 0), base=0, router=router and part(router))
+    stack = replace(genome.stack, residual=part(residual), norm=part(norm))
+    mean, added = (
+        replace(genome, stack=stack, route=(genome.route[0], replace(last, merge=merge)))
+        for merge in ("mean", "sum")
+    )
+    alike = genome_id(mean, CATALOG) == genome_id(added, CATALOG)
+    assert alike == (residual != "post")
+    monkeypatch.setattr(identity, "LENGTHLESS", frozenset())  # build what was written
+    ours, theirs = stirred(mean), stirred(added)
+    assert ours.genome != theirs.genome
+    gap = apart(ours(TOKENS).logits, theirs(TOKENS).logits)
+    assert gap < 1e-4 if alike else gap > 0.01
 
 
 def test_work_is_shuffled_in_training_alone() -> None:
