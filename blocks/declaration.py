@@ -27,7 +27,8 @@ class Size:
 
     ``context`` is the most tokens that a row may look back on, ``segment`` the tokens of one
     segment. ``tokens`` is the length of the row that is counted; None means a full context, fewer
-    stand behind a router that leaves tokens out.
+    stand behind a router that leaves tokens out. ``head`` is the operations of decoding one token;
+    None means a whole matrix of width times vocabulary.
     """
 
     width: int
@@ -35,6 +36,12 @@ class Size:
     segment: int
     vocabulary: int = 256
     tokens: int | None = None
+    head: float | None = None
+
+    @property
+    def decoding(self) -> float:
+        """The operations of decoding one token to logits."""
+        return 2 * self.width * self.vocabulary if self.head is None else self.head
 
     @property
     def row(self) -> int:
@@ -97,8 +104,9 @@ class Declaration:
     works on; ``norms`` says, for a residual, where a visit has norms. Of a block ``projects`` says
     that it has projections, whose precision is a gene of the pool entry, and ``routed`` that it may
     stand behind a router that leaves tokens out (its work there must not hang on which).
-    ``usual(settings)`` returns, where several settings compute the same at every width, the ones
-    that stand for all of them in a genome's identity.
+    ``head(size, settings)`` is, of an embedding whose tied head is no (V, W) matrix, the operations
+    of decoding one token. ``usual(settings)`` returns, where several settings compute the same at
+    every width, the ones that stand for all of them in a genome's identity.
     """
 
     name: str
@@ -116,6 +124,7 @@ class Declaration:
     norms: tuple[Place, ...] = ("before",)
     projects: bool = False
     routed: bool = True
+    head: Callable[[Size, Settings], float] | None = None
     usual: Callable[[Settings], Settings] | None = None
     version: int = 1
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ..blocks.declaration import Cost
 from ..blocks.registry import Catalog
-from ..genome.cost import merge_cost, size_of, streams
+from ..genome.cost import merge_cost, size_of, streams, with_head
 from ..genome.exits import exit_places
 from ..genome.graph import Genome, Part
 from .repeats import living
@@ -49,7 +49,8 @@ class _Items:
         self.genome = genome
         self.catalog = catalog
         self.context = context
-        self.size = size_of(genome, context=context, vocabulary=vocabulary)
+        size = size_of(genome, context=context, vocabulary=vocabulary)
+        self.size = with_head(size, genome.stack, catalog)
 
     def all(self) -> Iterator[tuple[str, Cost]]:
         yield from self._entries()
@@ -57,8 +58,8 @@ class _Items:
         stack = self.genome.stack
         yield self._of(stack.embedding)
         yield self._of(stack.norm)
-        head = self.size.width * self.size.vocabulary
-        yield "head", Cost(parameters=0 if stack.tied else head, flops=2 * head * self.context)
+        own = 0 if stack.tied else self.size.width * self.size.vocabulary
+        yield "head", Cost(parameters=own, flops=self.size.decoding * self.context)
         if stack.exit is not None:
             for _ in exit_places(self.genome, self.catalog):
                 yield self._of(stack.exit)

@@ -79,3 +79,20 @@ def test_tokens_that_left_save_only_blocks_that_remember_nothing() -> None:
     saved = glu.cost(size_of(genome, context=CONTEXT), settings).flops / CONTEXT
     assert nobody - everybody == pytest.approx(3 * saved)
     assert nobody - half == pytest.approx(1.5 * saved)
+
+
+@pytest.mark.parametrize("exit_", [None, "calm", "kl"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_head_of_two_factors_is_counted_wherever_it_decodes(
+    tied: bool, exit_: str | None
+) -> None:
+    genome = starters(Space(CATALOG, context=CONTEXT))["llama"]
+    leave = exit_ and Part(exit_, CATALOG[exit_].defaults())
+    stack = replace(
+        genome.stack, tied=tied, exit=leave, embedding=Part("token", {"position": "none"})
+    )
+    plain = replace(genome, stack=stack)
+    short = replace(plain, stack=replace(stack, embedding=Part("factorised", {"ratio": 0.125})))
+    assert declared(short).active_flops == pytest.approx(counted(short).active_flops, rel=1e-12)
+    assert declared(short).parameters == counted(short).parameters
+    assert (declared(short).flops < declared(plain).flops) == tied
