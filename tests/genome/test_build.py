@@ -466,3 +466,30 @@ def test_work_is_shuffled_in_training_alone() -> None:
     assert all(parameter.grad is not None for parameter in mixed.parameters())
     assert torch.equal(mixed.eval()(TOKENS).logits, plain.eval()(TOKENS).logits)
     assert torch.equal(plain.train()(TOKENS).logits, plain.eval()(TOKENS).logits)
+
+
+def test_leaving_behind_visits_that_change_nothing_yet_loses_nothing_and_ends() -> None:
+    """With ReZero all tokens leave by divergence at the start, until visits learn to matter."""
+    genome = llama(NARROW, layers=2)
+    stack = replace(genome.stack, residual=part("rezero"), exit=part("kl"))
+    leaving, staying = (
+        made(replace(genome, stack=chosen), seed=1) for chosen in (stack, replace(stack, exit=None))
+    )
+    text = torch.tensor(list(b"the cat sat on the mat and saw the rat. " * 4))[:144].view(4, 36)
+    optimizer = torch.optim.AdamW(leaving.parameters(), lr=0.01)
+    shares = list[float]()
+    for step in range(41):
+        if step in (0, 40):
+            notes = leaving.eval()(text, keep=False).notes
+            shares += [float(note.value) for note in notes if note.name == "left"]
+        if step == 0:
+            assert torch.equal(leaving(text).logits, staying.eval()(text).logits)
+        output = leaving.train()(text[:, :-1], keep=False)
+        loss = F.cross_entropy(output.logits.flatten(0, 1), text[:, 1:].flatten())
+        optimizer.zero_grad()
+        (loss + sum(note.value for note in output.notes if note.kind == "loss")).backward()
+        if step:
+            assert all(p.grad is not None and p.grad.any() for p in leaving.parameters())
+        optimizer.step()
+    assert shares[0] == 1.0
+    assert shares[-1] < 0.5
