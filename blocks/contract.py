@@ -18,19 +18,21 @@ from .counting import CALLS, counted, differences
 from .declaration import Declaration, Settings, Size
 from .frame import Frame
 from .kinds import Carry
-from .probe import apart, balance, carry_tensors, close_calls, decisions, map_carry, redraw
+from .probe import apart, balance, carry_tensors, close_calls, decisions, map_carry, redraw, same
 from .projection import Projection
 from .subject import (
     CONTEXT,
     SEGMENT,
     VOCABULARY,
     Subject,
+    at_real,
     chunks,
     cut,
     holed_frame,
     subject_of,
     whole_frame,
 )
+from .training import looks_ahead
 
 TOLERANCE = 1e-8
 ROWS = 3
@@ -129,6 +131,12 @@ def _causality(context: _Context) -> Iterator[str]:
             yield f"prefix: the outputs of the first {t} tokens alone differ by {gap:.1e}"
 
 
+def _training(context: _Context) -> Iterator[str]:
+    subject = context.probed()
+    x, other = (context.input(subject, ROWS, TOKENS, seed=seed) for seed in (0, 5))
+    yield from looks_ahead(subject, x, other, TOLERANCE)
+
+
 def _carry_law(context: _Context) -> Iterator[str]:
     subject, rng = context.probed(), context.rng
     for trial, frame in enumerate((whole_frame(ROWS, TOKENS), holed_frame(rng, ROWS, TOKENS))):
@@ -142,10 +150,10 @@ def _carry_law(context: _Context) -> Iterator[str]:
             before = map_carry(torch.clone, carry)
             piece = cut(frame, start, stop)
             y, after = subject.run(x[:, start:stop], carry, piece)
-            if not _equal(before, carry):
+            if not same(before, carry):
                 yield f"manners: the call on tokens {start}..{stop} writes into the carry it got"
             carry, parts = after, [*parts, y]
-        gap = apart(_at_real(whole, frame), _at_real(torch.cat(parts, 1), frame))
+        gap = apart(at_real(whole, frame), at_real(torch.cat(parts, 1), frame))
         if gap > TOLERANCE:
             yield f"carry law: chunked and whole outputs {kind} differ by {gap:.1e}"
         yield from _same_carry(end, carry, kind)
@@ -181,7 +189,7 @@ def _holes(context: _Context) -> Iterator[str]:
     rest = cut(frame, 8, TOKENS)
     with_holes, _ = subject.run(x[:, 8:], after, rest)
     without, _ = subject.run(x[:, 8:], carry, cut(frame, 8, TOKENS))
-    if (gap := apart(_at_real(without, rest), _at_real(with_holes, rest))) > TOLERANCE:
+    if (gap := apart(at_real(without, rest), at_real(with_holes, rest))) > TOLERANCE:
         yield f"holes: a call on holes only changes what comes after by {gap:.1e}"
     nothing, _ = subject.run(x[:, :0], None, cut(frame, 0, 0))
     if nothing.shape[1] != 0:
@@ -289,14 +297,5 @@ def _cost(context: _Context) -> Iterator[str]:
 Rule = Callable[[_Context], Iterator[str]]
 
 RULES: Sequence[Rule] = (
-    _causality, _carry_law, _holes, _independence, _manners, _liveness, _scale, _cost,
+    _causality, _training, _carry_law, _holes, _independence, _manners, _liveness, _scale, _cost,
 )  # fmt: skip
-
-
-def _at_real(y: Tensor, frame: Frame) -> Tensor:
-    return torch.where((frame.at >= 0)[..., None], y, 0.0)
-
-
-def _equal(a: Carry, b: Carry) -> bool:
-    ours, theirs = list(carry_tensors(a)), list(carry_tensors(b))
-    return len(ours) == len(theirs) and all(map(torch.equal, ours, theirs))

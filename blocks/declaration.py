@@ -30,7 +30,8 @@ class Size:
     context. ``past`` is the number of tokens of the row that earlier calls had: the formulas then
     count a call that goes on from their carry, at index ``past`` of the row. How the past was cut
     into calls makes no difference. ``gaps`` says that the call stands behind a router that leaves
-    tokens out, so that its tokens, and those of the past, are what the router picked.
+    tokens out, so that its tokens, and those of the past, are what the router picked. ``head``
+    is the operations of decoding one token; None means a matrix of width times vocabulary.
     """
 
     width: int
@@ -40,6 +41,12 @@ class Size:
     tokens: int | None = None
     past: int = 0
     gaps: bool = False
+    head: float | None = None
+
+    @property
+    def decoding(self) -> float:
+        """The operations of decoding one token to logits."""
+        return 2 * self.width * self.vocabulary if self.head is None else self.head
 
     @property
     def row(self) -> int:
@@ -107,8 +114,9 @@ class Declaration:
     works on; ``norms`` says, for a residual, where a visit has norms. Of a block ``projects`` says
     that it has projections, whose precision is a gene of the pool entry, and ``routed`` that it may
     stand behind a router that leaves tokens out (its work there must not hang on which).
-    ``usual(settings)`` returns, where several settings compute the same at every width, the ones
-    that stand for all of them in a genome's identity.
+    ``head(size, settings)`` is, of an embedding whose tied head is no (V, W) matrix, the operations
+    of decoding one token. ``usual(settings)`` returns, where several settings compute the same at
+    every width, the ones that stand for all of them in a genome's identity.
     """
 
     name: str
@@ -126,6 +134,7 @@ class Declaration:
     norms: tuple[Place, ...] = ("before",)
     projects: bool = False
     routed: bool = True
+    head: Callable[[Size, Settings], float] | None = None
     usual: Callable[[Settings], Settings] | None = None
     version: int = 1
 

@@ -84,7 +84,9 @@ class Residual(Protocol):
 class Embedding(Protocol):
     """Tokens to vectors: ``Embedding(width, vocabulary=V, context=C, **settings)``.
 
-    ``table`` is the (V, W) parameter that a tied head shares.
+    ``table`` is the (V, W) matrix that a tied head shares. Where it is no parameter of its own, the
+    module may have ``logits(x)``, (..., W) -> (..., V), which then is the tied head; the
+    declaration counts it by ``head``.
     """
 
     table: Tensor

@@ -81,6 +81,12 @@ def carry_tensors(carry: Any) -> Iterator[Tensor]:
             yield from carry_tensors(part)
 
 
+def same(a: Any, b: Any) -> bool:
+    """Return whether two carries hold equal tensors in the same order."""
+    ours, theirs = list(carry_tensors(a)), list(carry_tensors(b))
+    return len(ours) == len(theirs) and all(map(torch.equal, ours, theirs))
+
+
 def apart(a: Tensor, b: Tensor) -> float:
     """Return the largest difference relative to the size of *a*; infinite where one is not finite.
 

@@ -25,7 +25,7 @@ DRAWS = 6
 """Where the cost formula is asked for the digest: a formula has no text of its own."""
 
 
-TOLD_APART = ("family", "summary", "paper", "settings", "cost", "share", "usual")
+TOLD_APART = ("family", "summary", "paper", "settings", "cost", "share", "head", "usual")
 """Fields that are words for people or names of genomes, or that are told by their values."""
 
 
@@ -106,6 +106,8 @@ def _said(declaration: Declaration) -> Iterator[str]:
         yield from (f"cost {declaration.cost(size, settings)!r}" for size in SIZES)
         if declaration.share is not None:
             yield f"share {declaration.share(settings)!r}"
+        if declaration.head is not None:
+            yield from (f"head {declaration.head(size, settings)!r}" for size in SIZES)
 
 
 @lru_cache(maxsize=1024)

@@ -142,6 +142,11 @@ def cut(frame: Frame, start: int, stop: int) -> Frame:
     return Frame(frame.at[:, start:stop], frame.segment[:, start:stop], frame.context)
 
 
+def at_real(y: Tensor, frame: Frame) -> Tensor:
+    """Return y (B, T, W) with zeros at holes."""
+    return torch.where((frame.at >= 0)[..., None], y, 0.0)
+
+
 def chunks(rng: Random, tokens: int, most: int = 6) -> list[tuple[int, int]]:
     """Return random uneven chunks, an empty one and one of a single token among them."""
     ends = sorted({rng.randint(1, tokens - 1) for _ in range(most - 2)} | {1})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ..blocks.declaration import Cost, Size
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .graph import Genome, Part, Visit
+from .graph import Genome, Part, Stack, Visit
 
 FLOAT_BYTES, INDEX_BYTES = 4, 8
 
@@ -40,6 +40,15 @@ def size_of(genome: Genome, *, context: int, vocabulary: int = 256) -> Size:
     return Size(genome.stack.width, context, segment_length(genome, context), vocabulary)
 
 
+def with_head(size: Size, stack: Stack, catalog: Catalog) -> Size:
+    """Return *size* with what decoding takes where a tied head is no plain matrix."""
+    declaration = catalog[stack.embedding.name]
+    if not stack.tied or declaration.head is None:
+        return size
+    settings = {**declaration.defaults(), **stack.embedding.settings}
+    return replace(size, head=declaration.head(size, settings))
+
+
 def segment_length(genome: Genome, context: int) -> int:
     """Return the tokens of one segment, at least one."""
     return max(1, context // genome.stack.segments)
@@ -60,6 +69,7 @@ def costs(
     carry needs it.
     """
     size = size_of(genome, context=context, vocabulary=vocabulary)
+    size = with_head(size, genome.stack, catalog)
     stays = _staying(genome, catalog, left)
     calls = [_call(genome, catalog, piece) for piece in pieces_of(size, genome.stack.feedback)]
     full = active = 0.0
@@ -133,9 +143,9 @@ class _Counter:
     def shell(self, genome: Genome) -> Cost:
         """Embedding, final norm, head and exits."""
         size, stack = self.size, genome.stack
-        head = size.width * size.vocabulary
+        own = 0 if stack.tied else size.width * size.vocabulary
         total = self.part(stack.embedding) + self.part(stack.norm)
-        total += Cost(parameters=0 if stack.tied else head, flops=2 * head * size.row)
+        total += Cost(parameters=own, flops=size.decoding * size.row)
         if stack.exit is not None:
             for _ in exit_places(genome, self.catalog):
                 total += self.part(stack.exit)

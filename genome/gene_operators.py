@@ -50,9 +50,13 @@ def change_feedback(genome: Genome, space: Space, rng: Random, lineage: str) -> 
 
 
 def change_training(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
-    """Move one training gene to a near value, most often the learning rate."""
+    """Move one training gene to a near value, most often the learning rate.
+
+    With one visit there is no order to shuffle.
+    """
     del space, lineage
-    others = [name for name in TRAINING if name != "learning_rate"]
+    left_out = ("learning_rate",) if len(genome.live_visits()) > 1 else ("learning_rate", "shuffle")
+    others = [name for name in TRAINING if name not in left_out]
     name = "learning_rate" if rng.random() < LEARNING_RATE else rng.choice(others)
     near = cast(float, TRAINING[name].near(getattr(genome.training, name), rng))
     return replace(genome, training=replace(genome.training, **{name: near}))

@@ -2,8 +2,8 @@
 
 Two genomes are the same if they differ only in what ``build`` cannot see: the order in which the
 pool, the route and the reads are written, visits that do not reach the output, unused pool entries,
-settings that are dead or mean the same, and lineage. Sharing counts: one entry visited twice is not
-two equal entries.
+settings and merges that are dead or mean the same, and lineage. Sharing counts: one entry visited
+twice is not two equal entries.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .genes import LEGACY
-from .graph import EMBEDDING, Entry, Genome, Part, Stack, Visit
+from .genes import LEGACY, LENGTHLESS
+from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit
 from .labelling import Wiring, canonical_order
 
 
@@ -128,7 +128,7 @@ class Form:
                 entries.setdefault(wiring.entry[visit], len(entries)),
                 tuple(sorted(place[read] for read in wiring.reads[visit])),
                 place[wiring.base[visit]],
-                visits[visit].merge if len(wiring.reads[visit]) > 1 else "mean",
+                self._merge(visits[visit]) if len(wiring.reads[visit]) > 1 else "mean",
                 visits[visit].router,
             )
             for visit in order
@@ -145,7 +145,7 @@ class Form:
 
     def text(self) -> str:
         """The canonical JSON, training genes included."""
-        genes = vars(self._source.training).items()
+        genes = vars(self._training()).items()
         training = _encoded({name: gene for name, gene in genes if not _is_legacy(name, gene)})
         return f'{self.architecture_text()[:-1]},"training":{training}}}'
 
@@ -164,7 +164,7 @@ class Form:
         pool = [source.pool[entry] for entry in self._entries]
         route = (replace(visit, router=self._full(visit.router)) for visit in self._route)
         return Genome(tuple(map(self._full_entry, pool)), tuple(route), self._stack(),
-                      source.training)  # fmt: skip
+                      self._training())  # fmt: skip
 
     def _entry_text(self, number: int) -> str:
         entry = self._source.pool[number]
@@ -176,8 +176,14 @@ class Form:
         """The precision gene, which is dead in a block without projections."""
         return entry.precision if self._catalog[entry.block.name].projects else "full"
 
+    def _merge(self, visit: Visit) -> Merge:
+        """The merge of several reads; a sum is a mean where nothing sees its length."""
+        stack, router = self._source.stack, visit.router
+        names = {stack.residual.name, stack.norm.name} | ({router.name} if router else set())
+        return "mean" if visit.merge == "sum" and names <= LENGTHLESS else visit.merge
+
     def _ending(self, visit: Visit) -> str:
-        merge = f'"{visit.merge}"' if len(visit.reads) > 1 else "null"
+        merge = f'"{self._merge(visit)}"' if len(visit.reads) > 1 else "null"
         return f",{merge},{self._part_text(visit.router)}"
 
     def _stack_text(self) -> str:
@@ -211,6 +217,11 @@ class Form:
     def _feedback(self) -> int:
         """The feedback gene, which is dead where no visit reads another."""
         return self._source.stack.feedback if len(self._route) > 1 else 0
+
+    def _training(self) -> Training:
+        """The training genes; the order of one visit's work is dead."""
+        training = self._source.training
+        return training if len(self._route) > 1 else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
         return any(self._catalog[part.name].segmented for part in self._shape().parts())

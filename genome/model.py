@@ -192,9 +192,11 @@ class Model(nn.Module):
 
     def decode(self, x: Tensor) -> Tensor:
         """Map a reduced stream (B, T, W) to logits (B, T, V) by the final norm and the head."""
-        table = self.embedding.table if self.head is None else self.head.weight
-        norm = cast(Norm, self.norm)
-        return F.linear(norm(x), cast(Tensor, table))
+        x = cast(Norm, self.norm)(x)
+        if self.head is not None:
+            return self.head(x)
+        tied = cast("Callable[[Tensor], Tensor] | None", getattr(self.embedding, "logits", None))
+        return F.linear(x, cast(Tensor, self.embedding.table)) if tied is None else tied(x)
 
     def after_step(self) -> None:
         """Run the updates without gradient that blocks ask for; call after each optimizer step."""

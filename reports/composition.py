@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..blocks.declaration import Cost
 from ..blocks.registry import Catalog
-from ..genome.cost import hearing, merge_cost, pieces_of, size_of, streams
+from ..genome.cost import hearing, merge_cost, pieces_of, size_of, streams, with_head
 from ..genome.exits import exit_places
 from ..genome.graph import Genome, Part
 from .repeats import living
@@ -49,7 +49,8 @@ class _Items:
         self.genome = genome
         self.catalog = catalog
         self.context = context
-        self.size = size_of(genome, context=context, vocabulary=vocabulary)
+        size = size_of(genome, context=context, vocabulary=vocabulary)
+        self.size = with_head(size, genome.stack, catalog)
         self.calls = pieces_of(self.size, genome.stack.feedback)
 
     def all(self) -> Iterator[tuple[str, Cost]]:
@@ -58,8 +59,8 @@ class _Items:
         stack = self.genome.stack
         yield self._of(stack.embedding)
         yield self._of(stack.norm)
-        head = self.size.width * self.size.vocabulary
-        yield "head", Cost(parameters=0 if stack.tied else head, flops=2 * head * self.context)
+        own = 0 if stack.tied else self.size.width * self.size.vocabulary
+        yield "head", Cost(parameters=own, flops=self.size.decoding * self.context)
         yield "feedback", Cost(parameters=len(hearing(self.genome)))
         if stack.exit is not None:
             for _ in exit_places(self.genome, self.catalog):

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ..blocks.declaration import Cost, Place
 from ..blocks.registry import Catalog
-from ..genome.cost import hearing, size_of
+from ..genome.cost import hearing, size_of, with_head
 from ..genome.exits import exit_places
 from ..genome.graph import EMBEDDING, Genome, Merge, Part
 from .naming import (
@@ -109,7 +109,9 @@ class _Maker:
         self.genome = genome
         self.catalog = catalog
         self.context = context
-        self.size = size_of(genome, context=context, vocabulary=vocabulary)
+        size, stack = size_of(genome, context=context, vocabulary=vocabulary), genome.stack
+        known = stack.embedding.name in catalog
+        self.size = with_head(size, stack, catalog) if known else size
         self.vocabulary = vocabulary
         self.letters = shared_letters(genome)
         known = all(entry.block.name in catalog for entry in genome.pool)
@@ -174,7 +176,7 @@ class _Maker:
             "From the stream to the next token",
             f"weights: {tied}",
             f"parameters: {amount(own)}",
-            f"FLOPs per token: {amount(2 * stack.width * self.vocabulary)}",
+            f"FLOPs per token: {amount(self.size.decoding)}",
         )
         details = (f"{stack.width} {TIMES} {self.vocabulary}", tied)
         return Node(OUTPUT, "unit", "Head", ENDS, details, (self._norm(),), hover=hover)

@@ -23,6 +23,8 @@ FAMILIES: Mapping[str, str] = {
     "convolution": RED,
     "router": PURPLE,
     "memory": "#009988",
+    "linear": "#332288",
+    "moe": "#7fa83a",
     "kan": "#8c5a2b",
     "peer": "#c05a9d",
     "smear": "#7c6bb0",

@@ -1,21 +1,45 @@
-"""The benchmark of blocks goes on from its file of rows."""
+"""The benchmarks that take long go on from their files of rows."""
 
+import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-BENCHMARK = Path(__file__).parents[1] / "benchmarks" / "blocks.py"
+from praxis_evolve.blocks.declaration import Cost, Declaration, Settings, Size
+from praxis_evolve.blocks.registry import Catalog
+from praxis_evolve.genome.graph import Part
+from praxis_evolve.genome.starters import llama
+from praxis_evolve.tests.genome.random_genomes import CATALOG, space_of
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+def module_of(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def output_of(name: str, *options: str) -> str:
+    command = [sys.executable, str(BENCHMARKS / f"{name}.py"), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 def rows_of(out: Path, *names: str) -> list[dict[str, object]]:
     size = ("--widths", "32", "--lengths", "32", "--rows", "1", "--rounds", "2", "--device", "cpu")
-    command = [sys.executable, str(BENCHMARK), *size, "--only", *names, "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == list(names)
+    text = output_of("blocks", *size, "--only", *names, "--out", str(out))
+    assert [line.split()[0] for line in text.splitlines()] == list(names)
     return [json.loads(line) for line in out.read_text().splitlines() if line.endswith("}")]
 
 
@@ -30,3 +54,44 @@ def test_rows_are_measured_once(tmp_path: Path) -> None:
     several = rows_of(out, "short_conv", "token_shift")
     assert [row["block"] for row in several] == ["token_shift", "short_conv"]
     assert several[0] == first
+
+
+def sweep(out: Path, genomes: int, gate: int) -> tuple[str, list[str]]:
+    options = ("--genomes", str(genomes), "--gate", str(gate), "--widths", "32", "--out", str(out))
+    return output_of("gate_sweep", *options), out.read_text().splitlines()
+
+
+@pytest.mark.slow
+def test_a_sweep_of_genomes_goes_on_where_it_was_killed(tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    text, rows = sweep(out, genomes=3, gate=1)
+    assert text == (
+        "width 32: 3 genomes (3 different): 0 differ from the formulas, "
+        "0 of 1 refused by the gate, 0 raised\n"
+    )
+    assert [("refused" in json.loads(row)) for row in rows] == [False, False, True]
+    out.write_text("\n".join([*rows, rows[-1][: len(rows[-1]) // 2]]))
+    text, longer = sweep(out, genomes=4, gate=2)
+    assert "width 32: 4 genomes (4 different): 0 differ from the formulas, 0 of 3" in text
+    assert longer[:3] == rows
+    done = [json.loads(row) for row in longer[4:]]
+    assert [row["number"] for row in done] == [1, 3], "the second passes the gate now"
+    assert sweep(out, genomes=4, gate=2) == (text, longer)
+
+
+def test_a_sweep_tells_a_formula_that_is_wrong() -> None:
+    module = module_of("gate_sweep")
+
+    def cost(size: Size, settings: Settings) -> Cost:
+        own = CATALOG["mod"].cost(size, settings)
+        return replace(own, flops=2 * own.flops)
+
+    def lying(declaration: Declaration) -> Declaration:
+        return replace(declaration, cost=cost) if declaration.name == "mod" else declaration
+
+    genome = llama(space_of(32), layers=1)
+    routed = replace(genome.route[1], router=Part("mod", {"capacity": 0.5}))
+    genome = replace(genome, route=(genome.route[0], routed))
+    assert module.gaps(genome, CATALOG) == {}
+    found = module.gaps(genome, Catalog(tuple(map(lying, CATALOG))))
+    assert found.keys() == {"active_flops"}

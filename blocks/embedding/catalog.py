@@ -20,11 +20,21 @@ def _ngram(size: Size, settings: Settings) -> Cost:
 
 
 def _factorised(size: Size, settings: Settings) -> Cost:
-    """Count the lookup's projection; a tied head's table is made once a call and not counted."""
-    code = round(float(settings["ratio"]) * size.width)
+    code = code_length(size.width, float(settings["ratio"]))
     return Cost(
         parameters=code * (size.vocabulary + size.width), flops=2 * code * size.width * size.row
     )
+
+
+def _through_codes(size: Size, settings: Settings) -> float:
+    """Count a tied head in two factors."""
+    code = code_length(size.width, float(settings["ratio"]))
+    return 2 * code * (size.width + size.vocabulary)
+
+
+def code_length(width: int, ratio: float) -> int:
+    """Return the numbers of a token in a factorised embedding."""
+    return round(ratio * width)
 
 
 DECLARATIONS: tuple[Declaration, ...] = (
@@ -66,6 +76,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         paper="arXiv:1909.11942",
         path="praxis_evolve.blocks.embedding.factorised:FactorisedEmbedding",
         cost=_factorised,
+        head=_through_codes,
         settings={
             "ratio": Setting(
                 Choice((0.125, 0.25, 0.5), ordered=True),

@@ -8,17 +8,16 @@ from ..ranges import Choice, Real
 
 def _calm(size: Size, settings: Settings) -> Cost:
     """Count one call at one place, with the decoding that the softmax measure needs."""
-    tokens = size.width * size.row
     if settings["measure"] == "softmax":
-        return Cost(flops=2 * size.vocabulary * tokens)
+        return Cost(flops=size.decoding * size.row)
     if settings["measure"] == "classifier":
-        return Cost(parameters=size.width + 1, flops=2 * tokens)
+        return Cost(parameters=size.width + 1, flops=2 * size.width * size.row)
     return Cost()
 
 
 def _kl(size: Size, settings: Settings) -> Cost:
     """Count one call at one place, with its two decodings."""
-    return Cost(flops=4 * size.vocabulary * size.width * size.row)
+    return Cost(flops=2 * size.decoding * size.row)
 
 
 DECLARATIONS: tuple[Declaration, ...] = (

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..attention.attend import attend
 from ..attention.cache import Cache, extend, trim
-from ..attention.mask import score_bias, without_holes
+from ..attention.mask import hidden_keys, without_holes
 from ..attention.window import reach
 from ..frame import Frame
 from ..projection import Projection
@@ -78,7 +78,8 @@ class Mega(nn.Module):
             return attend(q, k, v, kept, frame, window=self.window)
         limit = reach(self.window, frame.context)
         at = None if kept is None else Cache(*kept).at
-        hidden, seen = _hidden(frame, at, limit, q.dtype)
+        hidden = hidden_keys(frame, at, limit=limit).squeeze(1)  # (B or 1, T, S)
+        seen = (~hidden).sum(-1, keepdim=True).to(q.dtype)
         cache = extend(kept, k, v, frame)
         scores = (q.squeeze(2) / seen) @ cache.k.squeeze(2).mT  # (B, T, S)
         weights = laplace(scores).masked_fill(hidden, 0.0)
@@ -94,20 +95,3 @@ def laplace(scores: Tensor) -> Tensor:
     Its mean is sqrt(1/2), its variance 1 / (4 pi): value and slope are equal there.
     """
     return 0.5 * (1 + torch.erf((scores - math.sqrt(0.5)) * math.sqrt(2 * math.pi)))
-
-
-def _hidden(
-    frame: Frame, kept: Tensor | None, limit: int, dtype: torch.dtype
-) -> tuple[Tensor, Tensor]:
-    """Return which keys no query sees, (B or 1, T, S), and how many it sees, (B or 1, T, 1)."""
-
-    def make() -> tuple[Tensor, Tensor]:
-        bias = score_bias(frame, kept, limit=limit, dtype=dtype)
-        if bias is None:
-            tokens = frame.at.shape[1]
-            hidden = torch.ones(1, tokens, tokens, dtype=torch.bool, device=frame.at.device).triu(1)
-        else:
-            hidden = bias.squeeze(1) < 0
-        return hidden, (~hidden).sum(-1, keepdim=True).to(dtype)
-
-    return make() if kept is not None else frame.once(("hidden keys", limit, dtype), make)

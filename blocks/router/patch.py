@@ -136,8 +136,12 @@ def _packed(frame: Frame, x: Tensor) -> tuple[Frame, Tensor]:
 
 
 def _running(x: Tensor, past: PatchCarry, packed: Frame) -> tuple[Tensor, Tensor]:
-    """Return sum (B, T, W) and number (B, T) of the tokens so far, from the open patch's first."""
-    sums = past.total.unsqueeze(1) + x.cumsum(1)
+    """Return sum (B, T, W) and number (B, T) of the tokens so far, from the open patch's first.
+
+    A mean is the difference of two sums over the whole row, so float32 would lose a digit for every
+    ten times as long a row.
+    """
+    sums = past.total.unsqueeze(1) + x.cumsum(1, dtype=torch.float64)
     return sums, past.unseen.unsqueeze(1) + packed.real.cumsum(1)
 
 
@@ -149,17 +153,17 @@ def _between(
     Where a row has fewer places than others its filling repeats the last one, so that nothing lies
     between them.
     """
-    start = torch.zeros_like(past.total).unsqueeze(1)
+    start = torch.zeros_like(past.total, dtype=sums.dtype).unsqueeze(1)
     none = torch.zeros_like(past.unseen).unsqueeze(1)
     place = torch.where(real, index + 1, 0).cummax(1).values  # 0 stands for the start
     at = torch.cat((torch.zeros_like(none), place), 1)  # (B, k + 1)
     sum_at = _taken(torch.cat((start, sums), 1), at)
     count_at = torch.cat((none, counts), 1).gather(1, at)
     number = count_at.diff(dim=1).clamp(min=1).unsqueeze(-1)
-    means = sum_at.diff(dim=1) / number
+    means = (sum_at.diff(dim=1) / number).to(past.total.dtype)
     whole = torch.cat((past.total.unsqueeze(1), sums), 1)[:, -1]
     seen = torch.cat((past.unseen.unsqueeze(1), counts), 1)[:, -1]
-    return means, whole - sum_at[:, -1], seen - count_at[:, -1]
+    return means, (whole - sum_at[:, -1]).to(means.dtype), seen - count_at[:, -1]
 
 
 def _taken(x: Tensor, index: Tensor) -> Tensor:

@@ -288,14 +288,17 @@ def test_shorter_numbers_give_nearly_the_same(declaration: Declaration, values: 
 @EVERY
 def test_declared_cost_is_the_real_cost(declaration: Declaration, values: dict[str, Value]):
     assert not list(declaration.problems(values))
-    for width, context, tokens in ((32, 16, 16), (64, 40, 40), (96, 128, 128), (32, 64, 9)):
+    whole = [Size(32, 16, 4), Size(64, 40, 10), Size(96, 128, 32)]
+    for size in (*whole, Size(32, 64, 16, tokens=9), Size(64, 64, 16, tokens=16)):
         with torch.device("meta"):
-            block = declaration.load()(width, **values).eval()
-            x = torch.empty(1, tokens, width)
-            frame = dense_frame(1, tokens, context=context, segment=context // 4)
+            block = declaration.load()(size.width, **values).eval()
+            x = torch.empty(1, size.row, size.width)
+            frame = dense_frame(1, size.row, context=size.context, segment=size.segment)
+        if size.tokens is not None:  # what a router picked is never known to be dense
+            frame = Frame(frame.at, frame.segment, frame.context)
         with torch.no_grad(), FlopCounterMode(display=False) as counter:
             _, carry = block(x, None, frame)
-        cost = declaration.cost(Size(width, context, context // 4, tokens=tokens), values)
+        cost = declaration.cost(size, values)
         assert cost.parameters == sum(parameter.numel() for parameter in block.parameters())
         assert cost.flops == counter.get_total_flops()
         assert cost.carry == sum(

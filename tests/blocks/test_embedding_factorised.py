@@ -45,17 +45,19 @@ def test_the_table_is_what_a_plain_embedding_of_equal_vectors_would_hold(ratio: 
     assert torch.linalg.matrix_rank(table) == min(10, int(ratio * 32))  # pyright: ignore
 
 
-def test_a_tied_head_teaches_both_factors_as_their_product_would() -> None:
-    embedding, h = build(0.25), torch.randn(3, 4, 32, dtype=torch.float64)
+@RATIOS
+def test_a_tied_head_is_the_table_and_teaches_both_factors_as_it_would(ratio: float) -> None:
+    embedding, h = build(ratio), torch.randn(3, 4, 32, dtype=torch.float64)
     weights = torch.randn(3, 4, 10, dtype=torch.float64)
-    product = (8 / 32) ** 0.5 * embedding.codes @ embedding.project.weight.T
-    pair = [
-        torch.autograd.grad((F.linear(h, table) * weights).sum(), list(embedding.parameters()))
-        for table in (embedding.table, product)
-    ]
-    for ours, theirs in zip(*pair, strict=True):
-        torch.testing.assert_close(ours, theirs)
-        assert ours.abs().max() > 0
+    table = ratio**0.5 * embedding.codes @ embedding.project.weight.T
+    ours, theirs = embedding.logits(h), F.linear(h, table)
+    torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(embedding.table, table)
+    factors = list(embedding.parameters())
+    pair = (torch.autograd.grad((y * weights).sum(), factors) for y in (ours, theirs))
+    for one, other in zip(*pair, strict=True):
+        torch.testing.assert_close(one, other)
+        assert one.abs().max() > 0
 
 
 def test_tokens_at_holes_are_not_read() -> None:

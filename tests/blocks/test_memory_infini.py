@@ -11,6 +11,7 @@ from torch import Tensor
 
 from praxis_evolve.blocks.frame import Frame, dense_frame
 from praxis_evolve.blocks.memory.infini import InfiniAttention, State
+from praxis_evolve.blocks.probe import redraw
 
 PLAIN: dict[str, Any] = {"heads": 4, "delta": True, "gate_init": 0.0, "rope_base": 100.0}
 WIDTH = 32
@@ -154,3 +155,19 @@ def test_the_carry_keeps_the_open_segment_alone():
             _, carry = module(inputs(tokens), None, each)
             assert carry is not None
             assert carry.open.at[0].tolist() == list(range((tokens - 1) // SPAN * SPAN, tokens))
+
+
+@pytest.mark.parametrize("delta", [True, False])
+@pytest.mark.parametrize("drawn", [False, True])
+def test_large_inputs_over_many_segments_have_finite_gradients(delta: bool, drawn: bool) -> None:
+    torch.manual_seed(0)
+    block = InfiniAttention(32, heads=2, delta=delta, gate_init=0.0, rope_base=10_000.0)
+    if drawn:
+        redraw(block, torch.Generator().manual_seed(1))
+    x = (100 * torch.randn(2, 1024, 32)).requires_grad_()
+    y, _ = block(x, None, dense_frame(2, 1024, context=1024, segment=32, keep=False))
+    y.square().mean().sqrt().backward()
+    for tensor in (y, x.grad, *(parameter.grad for parameter in block.parameters())):
+        assert tensor is not None
+        assert tensor.isfinite().all()
+        assert tensor.abs().max() > 0

@@ -1,5 +1,6 @@
 """Patches against a loop over the tokens of each row, and the identities."""
 
+import copy
 import itertools
 from collections.abc import Callable
 from random import Random
@@ -302,3 +303,20 @@ def test_it_keeps_the_contract(patching: str, size: int) -> None:
     chosen = {"patching": patching, "size": size}
     for width, seed in ((32, 0), (64, 1)):
         assert violations(PATCH, chosen, width=width, seed=seed) == []
+
+
+def test_the_means_of_long_rows_are_as_exact_as_those_of_short_ones() -> None:
+    router, tokens = PatchRouter(WIDTH, patching="static", size=4).eval(), 4096
+    x = torch.randn(1, tokens, WIDTH) + 3 * (torch.arange(WIDTH) % 2)  # sums that grow
+    seen = list[Tensor]()
+
+    def noting(x: Tensor, carry: Carry, frame: Frame) -> tuple[Tensor, Carry]:
+        seen.append(x)
+        return x, None
+
+    for module, rows in ((router, x), (copy.deepcopy(router).double(), x.double())):
+        frame = dense_frame(1, tokens, context=tokens, segment=64, keep=False)
+        module(rows, noting, None, frame)
+    short, exact = seen
+    assert short.dtype == torch.float32
+    torch.testing.assert_close(short.double(), exact, atol=1e-6, rtol=1e-6)

@@ -19,8 +19,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from praxis_evolve.blocks.probe import apart, balance, redraw
 from praxis_evolve.blocks.projection import Projection, set_precision
+from praxis_evolve.genome import identity
 from praxis_evolve.genome.build import Model, build
 from praxis_evolve.genome.graph import Entry, Genome, Merge, Part, Stack, Visit
+from praxis_evolve.genome.identity import genome_id
 from praxis_evolve.genome.starters import llama, starters
 from praxis_evolve.tests.genome.random_genomes import (
     CATALOG,
@@ -384,7 +386,10 @@ def two_reads(merge: Merge, residual: str) -> Genome:
 
 @pytest.mark.parametrize("residual", ["pre", "hyper"])
 @pytest.mark.parametrize("merge", ["mean", "gate", "sum", "concat"])
-def test_a_merge_makes_one_of_several_reads(merge: Merge, residual: str) -> None:
+def test_a_merge_makes_one_of_several_reads(
+    merge: Merge, residual: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "LENGTHLESS", frozenset())  # build what is written
     model = opened(two_reads(merge, residual))
     visit = cast(Any, model.visits[2])
     wide = [torch.randn(2, 3, model.streams, 64).double() for _ in range(2)]
@@ -419,6 +424,37 @@ def test_blocks_say_whether_they_project() -> None:
         assert declaration.projects == found, declaration.name
 
 
+def stirred(genome: Genome) -> Model:
+    """The model in float64 and eval(), a little way from its start: no gate is closed any more."""
+    model, rng = made(genome).double().eval(), torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += torch.randn(parameter.shape, generator=rng, dtype=torch.float64) / 10
+    return model
+
+
+@pytest.mark.parametrize("norm", ["rmsnorm", "layernorm", "scalenorm"])
+@pytest.mark.parametrize("residual", [d.name for d in CATALOG.of("residual")])
+@pytest.mark.parametrize("router", [None, *(d.name for d in CATALOG.of("router"))])
+def test_a_sum_is_a_mean_just_where_no_length_is_seen(
+    residual: str, norm: str, router: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    genome = llama(NARROW, layers=1)
+    last = replace(genome.route[1], reads=(-1, 0), base=0, router=router and part(router))
+    stack = replace(genome.stack, residual=part(residual), norm=part(norm))
+    mean, added = (
+        replace(genome, stack=stack, route=(genome.route[0], replace(last, merge=merge)))
+        for merge in ("mean", "sum")
+    )
+    alike = genome_id(mean, CATALOG) == genome_id(added, CATALOG)
+    assert alike == (residual != "post")
+    monkeypatch.setattr(identity, "LENGTHLESS", frozenset())  # build what was written
+    ours, theirs = stirred(mean), stirred(added)
+    assert ours.genome != theirs.genome
+    gap = apart(ours(TOKENS).logits, theirs(TOKENS).logits)
+    assert gap < 1e-4 if alike else gap > 0.01
+
+
 def test_work_is_shuffled_in_training_alone() -> None:
     genome = STARTERS["llama"]
     shuffled = replace(genome, training=replace(genome.training, shuffle=1.0))
@@ -430,3 +466,30 @@ def test_work_is_shuffled_in_training_alone() -> None:
     assert all(parameter.grad is not None for parameter in mixed.parameters())
     assert torch.equal(mixed.eval()(TOKENS).logits, plain.eval()(TOKENS).logits)
     assert torch.equal(plain.train()(TOKENS).logits, plain.eval()(TOKENS).logits)
+
+
+def test_leaving_behind_visits_that_change_nothing_yet_loses_nothing_and_ends() -> None:
+    """With ReZero all tokens leave by divergence at the start, until visits learn to matter."""
+    genome = llama(NARROW, layers=2)
+    stack = replace(genome.stack, residual=part("rezero"), exit=part("kl"))
+    leaving, staying = (
+        made(replace(genome, stack=chosen), seed=1) for chosen in (stack, replace(stack, exit=None))
+    )
+    text = torch.tensor(list(b"the cat sat on the mat and saw the rat. " * 4))[:144].view(4, 36)
+    optimizer = torch.optim.AdamW(leaving.parameters(), lr=0.01)
+    shares = list[float]()
+    for step in range(41):
+        if step in (0, 40):
+            notes = leaving.eval()(text, keep=False).notes
+            shares += [float(note.value) for note in notes if note.name == "left"]
+        if step == 0:
+            assert torch.equal(leaving(text).logits, staying.eval()(text).logits)
+        output = leaving.train()(text[:, :-1], keep=False)
+        loss = F.cross_entropy(output.logits.flatten(0, 1), text[:, 1:].flatten())
+        optimizer.zero_grad()
+        (loss + sum(note.value for note in output.notes if note.kind == "loss")).backward()
+        if step:
+            assert all(p.grad is not None and p.grad.any() for p in leaving.parameters())
+        optimizer.step()
+    assert shares[0] == 1.0
+    assert shares[-1] < 0.5

@@ -5,33 +5,22 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-import torch
-from torch.utils.flop_counter import FlopCounterMode
 
-from praxis_evolve.blocks.probe import carry_tensors
 from praxis_evolve.blocks.registry import installed
-from praxis_evolve.genome.build import build
 from praxis_evolve.genome.cost import Costs, costs, size_of
 from praxis_evolve.genome.graph import Genome, Part
 from praxis_evolve.genome.identity import canonical
 from praxis_evolve.genome.mutation import mutate
 from praxis_evolve.genome.space import Space
 from praxis_evolve.genome.starters import starters
+from praxis_evolve.tests.genome import counting
 
 CATALOG = installed()
 CONTEXT = 64
 
 
 def counted(genome: Genome) -> Costs:
-    """The module's own figures: parameters, operations and carry of one full row."""
-    model = build(genome, catalog=CATALOG, context=CONTEXT, device="meta").eval()
-    tokens = torch.zeros(1, CONTEXT, dtype=torch.int64, device="meta")
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        carry = model(tokens).carry
-    parameters = sum(p.numel() for p in {id(p): p for p in model.parameters()}.values())
-    held = sum(t.numel() * t.element_size() for t in carry_tensors(carry))
-    active = counter.get_total_flops() / CONTEXT
-    return Costs(parameters, active, active, held / CONTEXT)
+    return counting.counted(genome, catalog=CATALOG, context=CONTEXT)
 
 
 def declared(genome: Genome, left: Sequence[float] = ()) -> Costs:
@@ -90,3 +79,20 @@ def test_tokens_that_left_save_only_blocks_that_remember_nothing() -> None:
     saved = glu.cost(size_of(genome, context=CONTEXT), settings).flops / CONTEXT
     assert nobody - everybody == pytest.approx(3 * saved)
     assert nobody - half == pytest.approx(1.5 * saved)
+
+
+@pytest.mark.parametrize("exit_", [None, "calm", "kl"])
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_head_of_two_factors_is_counted_wherever_it_decodes(
+    tied: bool, exit_: str | None
+) -> None:
+    genome = starters(Space(CATALOG, context=CONTEXT))["llama"]
+    leave = exit_ and Part(exit_, CATALOG[exit_].defaults())
+    stack = replace(
+        genome.stack, tied=tied, exit=leave, embedding=Part("token", {"position": "none"})
+    )
+    plain = replace(genome, stack=stack)
+    short = replace(plain, stack=replace(stack, embedding=Part("factorised", {"ratio": 0.125})))
+    assert declared(short).active_flops == pytest.approx(counted(short).active_flops, rel=1e-12)
+    assert declared(short).parameters == counted(short).parameters
+    assert (declared(short).flops < declared(plain).flops) == tied

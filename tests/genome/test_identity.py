@@ -285,6 +285,18 @@ def test_every_gene_of_stack_and_training_counts(toys: Catalog) -> None:
     assert len({genome_id(variant, toys) for variant in (genome, *variants)}) == 11
 
 
+def test_an_order_of_one_visit_does_not_count(toys: Catalog) -> None:
+    def drawn(route: tuple[Visit, ...], shuffle: float) -> Genome:
+        return Genome((LOOK, THINK), route, training=Training(shuffle=shuffle))
+
+    single, chain = (Visit(0),), (Visit(0), Visit(1, (0,)))
+    beside = (Visit(1), Visit(0))  # the first does not reach the output
+    for route in (single, beside):
+        assert genome_id(drawn(route, 0.3), toys) == genome_id(drawn(single, 0.0), toys)
+        assert canonical(drawn(route, 0.3), toys).training.shuffle == 0.0
+    assert genome_id(drawn(chain, 0.3), toys) != genome_id(drawn(chain, 0.0), toys)
+
+
 def test_ids_never_change_between_releases(toys: Catalog) -> None:
     """Records of old runs name genomes by these; a change here breaks every ledger."""
     assert architecture_id(changed_part(), toys) == PINNED_ARCHITECTURE

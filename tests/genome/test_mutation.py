@@ -204,3 +204,13 @@ def test_ten_thousand_births_are_legal() -> None:
 def test_all_that_is_bred_of_toys_is_legal(toys: Catalog) -> None:
     limits = Limits(visits=10, parameters=60_000, flops=120_000)
     breed(Space(toys, widths=(32, 64), limits=limits), random.Random(3), 300)
+
+
+def test_an_order_of_one_visit_is_not_shuffled(toy_space: Space) -> None:
+    single = replace(CHAIN, pool=(LOOK,), route=(Visit(0),))
+    change = OPERATORS["training"].apply
+    for parent, offered in ((single, False), (CHAIN, True)):
+        rng = random.Random(0)
+        children = [change(parent, toy_space, rng, "c") for _ in range(60)]
+        changed = {child is not None and child.training.shuffle != 0.0 for child in children}
+        assert (True in changed) == offered
