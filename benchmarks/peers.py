@@ -7,7 +7,7 @@ CPU and causal, as ours are. What they do is not the same in everything:
 * ``retention``: Lightning attention of MiniMax fades by head like it, but turns nothing;
 * ``mega``: the averages of all channels fade alike;
 * ``mlp`` and ``moe``: gelu; sigmoid scores instead of a softmax;
-* ``product_memory``: values are as wide as x and added as they are, without our output map;
+* ``product_memory``: values are as wide as x, without our gate and output map;
 * ``hyper``, ``frac`` and ``mhc`` are always dynamic, so ours are too; of mHC each stream makes its
   maps by itself there.
 
@@ -366,7 +366,7 @@ PEERS: dict[str, tuple[Peer, ...]] = {
     "linear_attention": (Peer("linear-attention-transformer", linear),),
     "mlstm": (Peer("transformers", matrix_memory),),
     "infini": (Peer("infini-transformer-pytorch", infini),),
-    "product_memory": (Peer("product-key-memory", product_memory),),
+    "product_memory": (Peer("product-key-memory", product_memory, {"gate": False, "value": 1.0}),),
     "moe": (Peer("transformers", mixture("grouped_mm")), Peer("transformers", mixture("eager"))),
     "peer": (Peer("PEER-pytorch", experts),),
     "mamba2": (Peer("transformers", mamba2),),
