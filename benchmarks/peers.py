@@ -7,7 +7,8 @@ CPU and causal, as ours are. What they do is not the same in everything:
 * ``retention``: Lightning attention of MiniMax fades by head like it, but turns nothing;
 * ``mega``: the averages of all channels fade alike;
 * ``mlp`` and ``moe``: gelu; sigmoid scores instead of a softmax;
-* ``product_memory``: values are as wide as x, without our gate and output map;
+* ``product_memory``: values are as wide as x and not gated, in ours too, and the peer has our
+  output map behind it;
 * ``hyper``, ``frac`` and ``mhc`` are always dynamic, so ours are too; of mHC each stream makes its
   maps by itself there.
 
@@ -294,11 +295,12 @@ def experts(width: int, settings: Settings) -> nn.Module:
 
 
 def product_memory(width: int, settings: Settings) -> nn.Module:
-    """Return product-key-memory with as many entries, heads and choices."""
-    return imported("product_key_memory", "PKM")(
+    """Return product-key-memory with as many entries, heads and choices, and an output map."""
+    memory = imported("product_key_memory", "PKM")(
         width, heads=settings["heads"], num_keys=settings["side"], topk=settings["k"],
         dim_head=settings["key_dim"] // 2,
     )  # fmt: skip
+    return nn.Sequential(memory, nn.Linear(width, width, bias=False))
 
 
 def mixture(implementation: str) -> Callable[[int, Settings], nn.Module]:
@@ -352,6 +354,7 @@ def connections(name: str) -> Callable[[int, Settings], nn.Module]:
 HYPER = "hyper_connections.HyperConnections"
 MHC = "hyper_connections.manifold_constrained_hyper_connections.ManifoldConstrainedHyperConnections"
 DYNAMIC = {"dynamic": True}
+WIDE = {"gate": False, "value": 1.0}
 
 PEERS: dict[str, tuple[Peer, ...]] = {
     "attention": (Peer("transformers", llama_attention), Peer("x-transformers", x_attention)),

@@ -47,7 +47,8 @@ class _Grouped(torch.autograd.Function):
         (grad,), (x, weights), sizes = grad_outputs, ctx.saved_tensors, ctx.sizes
         to_x = _products(grad, weights, sizes) if ctx.needs_input_grad[0] else None
         to_weights = weights.new_empty(weights.shape)
-        for rows, inputs, out in zip(grad.split(sizes), x.split(sizes), to_weights, strict=True):
+        groups = zip(torch.split(grad, sizes), torch.split(x, sizes), to_weights, strict=True)
+        for rows, inputs, out in groups:
             torch.mm(rows.mT, inputs, out=out)
         return to_x, to_weights, None
 
@@ -55,7 +56,9 @@ class _Grouped(torch.autograd.Function):
 def _products(x: Tensor, matrices: Tensor, sizes: list[int]) -> Tensor:
     """Return each group times its matrix: (M, I), (E, I, O) -> (M, O)."""
     y = x.new_empty(x.shape[0], matrices.shape[-1])
-    for rows, matrix, out in zip(x.split(sizes), matrices, y.split(sizes), strict=True):
+    for rows, matrix, out in zip(
+        torch.split(x, sizes), matrices, torch.split(y, sizes), strict=True
+    ):
         torch.mm(rows, matrix, out=out)
     return y
 
