@@ -3,7 +3,8 @@
     python -m praxis_evolve.cli.catalog_page docs/catalog.md
 
 Formulas are declared, counts come from building the thing on the meta device, and streaming errors
-from feeding a redrawn float64 copy in uneven chunks and whole.
+from feeding a redrawn float64 copy in uneven chunks and whole. Times are read from ``blocks.jsonl``
+beside the page, which ``benchmarks/blocks.py`` writes.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from ..blocks.frame import dense_frame
 from ..blocks.probe import redraw
 from ..blocks.registry import OWN, Catalog
 from ..blocks.speed import BASIS, REFERENCE, SIZE, relative, speed_class
+from .identity_tests import identity_tests
+from .timings import DEVICE, TOKENS, WIDTH, Timings, basis, peer_cells, read_rows
 
 ROWS, VOCABULARY = 2, 256
 ENDS = (0, 1, 1, 8, 31, 32, 77, SIZE.context)
@@ -31,45 +34,54 @@ ENDS = (0, 1, 1, 8, 31, 32, 77, SIZE.context)
 HEAD = f"""# The catalog
 
 Made by `python -m praxis_evolve.cli.catalog_page docs/catalog.md`. One row for each thing that
-genomes are made of, at width {SIZE.width} and context {SIZE.context} with its defaults. *Formula*
-is what its declaration says and *counted* what is built and counted on the meta device (matrix
-products and convolutions of a whole row, 2 for a multiply-add); what a router, a residual, a norm
-or an exit works with belongs to the model, where it is counted as a whole. *Streaming error* is the
-power of ten above the largest difference between chunks fed with the carry and the whole, relative
-to the output, in float64 with redrawn parameters. *Speed* is a class by {BASIS}:
-light to 0.5, medium to 2, else heavy; it is no timing, which `benchmarks/blocks.py` does. What
-holds beyond these figures is in `tests/blocks/`: every entry's contract, and the identities of its
-paper.
+genomes are made of, at width {SIZE.width} and context {SIZE.context} with its defaults.
+
+- *Identity tests* are the files of `tests/blocks/` that say its class, or its name in quotes; every
+  entry also passes the contract there.
+- *Formula* is what its declaration says, *counted* what is built and counted on the meta device:
+  matrix products and convolutions of a whole row, 2 for a multiply-add. What a router, a residual,
+  a norm or an exit works with belongs to the model, where it is counted as a whole.
+- *Streaming error* is the power of ten above the largest difference between chunks fed with the
+  carry and the whole, relative to the output, in float64 with redrawn parameters.
+- *Speed* is a class by {BASIS}:
+  light to 0.5, medium to 2, else heavy; it is no timing.
+- *Time* and *memory to peer* are timings: ours by those of the fastest public implementation of
+  the same, forward and backward at width {WIDTH} and length {TOKENS} on the {DEVICE.upper()}.
+  Below 1 ours is faster or smaller; `-` where there is no public peer. `benchmarks/peers.py` says
+  who they are and how they differ. A `*` marks what was measured of an earlier source.
 """
 COLUMNS = (
-    "name", "paper", "settings", "parameters: formula", "counted", "FLOPs: formula", "counted",
-    "carry bytes", "streaming error", "speed",
+    "name", "paper", "identity tests", "settings", "parameters: formula", "counted",
+    "FLOPs: formula", "counted", "carry bytes", "streaming error", "speed", "time to peer",
+    "memory to peer",
 )  # fmt: skip
 ERROR = COLUMNS.index("streaming error")
 
 
-def page(catalog: Catalog, *, measure: bool = True) -> str:
+def page(catalog: Catalog, timings: Timings, *, measure: bool = True) -> str:
     """Return the page; without *measure* the streaming errors are left open."""
     several = sorted(catalog, key=lambda d: (d.kind != "block", d.family, d.name))
-    parts = [HEAD]
+    parts = [HEAD, basis(timings)]
     for family, members in groupby(several, key=lambda d: d.family):
         parts.append(f"\n## {family}\n")
         parts.append("| " + " | ".join(COLUMNS) + " |")
         parts.append("|" + " --- |" * len(COLUMNS))
         for found in members:
             cells = row(found, catalog[REFERENCE], measure=measure)
+            cells += peer_cells(timings, found.name, catalog.sources[found.name])
             parts.append("| " + " | ".join(cells) + " |")
     return "\n".join(parts) + "\n"
 
 
 def row(found: Declaration, reference: Declaration, *, measure: bool = True) -> list[str]:
-    """Return the cells of one entry."""
+    """Return the cells of one entry, but for those of its peer."""
     declared = found.cost(SIZE, found.defaults())
     parameters, flops = counted(found)
     times = relative(found, reference)
     return [
         f"`{found.name}`" + (f" ({found.kind})" if found.kind != "block" else ""),
         found.paper or "own",
+        ", ".join(identity_tests(found)),
         ", ".join(found.settings) or "none",
         f"{declared.parameters:,}",
         f"{parameters:,}",
@@ -138,7 +150,8 @@ def _input(found: Declaration, rows: int) -> Tensor:
 def main(arguments: list[str]) -> None:
     """Write the page to the file that is named, and say so."""
     place = Path(arguments[0] if arguments else "docs/catalog.md")
-    place.write_text(page(Catalog(OWN)), encoding="utf-8")
+    timings = read_rows(place.with_name("blocks.jsonl"))
+    place.write_text(page(Catalog(OWN), timings), encoding="utf-8")
     sys.stdout.write(f"wrote {place}: {len(OWN)} entries\n")
 
 

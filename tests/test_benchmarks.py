@@ -1,4 +1,4 @@
-"""The benchmarks that take long go on from their files of rows."""
+"""The benchmarks that take long go on from their files of rows, and say what is missing."""
 
 import importlib.util
 import json
@@ -36,24 +36,28 @@ def output_of(name: str, *options: str) -> str:
     return done.stdout
 
 
-def rows_of(out: Path, *names: str) -> list[dict[str, object]]:
+def rows_of(out: Path, *names: str) -> dict[str, dict[str, Any]]:
     size = ("--widths", "32", "--lengths", "32", "--rows", "1", "--rounds", "2", "--device", "cpu")
     text = output_of("blocks", *size, "--only", *names, "--out", str(out))
     assert [line.split()[0] for line in text.splitlines()] == list(names)
-    return [json.loads(line) for line in out.read_text().splitlines() if line.endswith("}")]
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    return {row["block"]: row for row in rows}
 
 
 @pytest.mark.slow
 def test_rows_are_measured_once(tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
-    (first,) = rows_of(out, "token_shift")
+    first = rows_of(out, "token_shift")["token_shift"]
     assert first["parameters"] == 32
-    assert all(float(str(first[k])) > 0 for k in ("milliseconds", "times_reference", "peak_bytes"))
+    assert all(first[k] > 0 for k in ("milliseconds", "times_reference", "peak_bytes"))
+    assert "peer" not in first
     with out.open("a") as file:
-        file.write('{"key": "half a l\n')
-    several = rows_of(out, "short_conv", "token_shift")
-    assert [row["block"] for row in several] == ["token_shift", "short_conv"]
-    assert several[0] == first
+        file.write('{"block": "half a l\n')
+    several = rows_of(out, "token_shift", "lru")
+    assert set(several) == {"token_shift", "lru"}
+    assert several["token_shift"] == first
+    out.write_text(out.read_text().replace(first["source"], "another"))
+    assert rows_of(out, "token_shift")["token_shift"]["source"] == first["source"]
 
 
 def sweep(out: Path, genomes: int, gate: int) -> tuple[str, list[str]]:
@@ -95,3 +99,10 @@ def test_a_sweep_tells_a_formula_that_is_wrong() -> None:
     assert module.gaps(genome, CATALOG) == {}
     found = module.gaps(genome, Catalog(tuple(map(lying, CATALOG))))
     assert found.keys() == {"active_flops"}
+
+
+@pytest.mark.slow
+def test_an_entry_is_beside_its_peer_or_says_why_not(tmp_path: Path) -> None:
+    row = rows_of(tmp_path / "rows.jsonl", "hyper")["hyper"]
+    assert row["given"] == {"dynamic": True}
+    assert row["times_peer"] > 0 if "peer" in row else "hyper-connections" in row["problems"][0]

@@ -89,12 +89,15 @@ def featural_cost(size: Size, settings: Settings) -> Cost:
 
 
 def product_memory_cost(size: Size, settings: Settings) -> Cost:
-    """The query, all half keys, what is read, its gate and its output map."""
-    side, heads, k, length = (int(settings[n]) for n in ("side", "heads", "k", "key_dim"))
+    """The query, all half keys, the gate of what is read and its output map.
+
+    What is read is summed as it is looked up, which the counter does not see.
+    """
+    side, heads, length = (int(settings[n]) for n in ("side", "heads", "key_dim"))
     value = hidden_width(size.width, float(settings["value"]))
     maps = size.width * (heads * length + (2 if settings["gate"] else 1) * value)
     keys = heads * side * length
-    return Cost(maps + keys + side**2 * value, 2 * size.row * (maps + keys + heads * k * value))
+    return Cost(maps + keys + side**2 * value, 2 * size.row * (maps + keys))
 
 
 def moe_cost(size: Size, settings: Settings) -> Cost:

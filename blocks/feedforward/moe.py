@@ -13,6 +13,7 @@ from ..frame import Frame
 from ..kinds import Carry
 from ..norm.rms import inverse_rms
 from .experts import Experts
+from .grouped import copies, mixed
 from .sizes import hidden_width
 
 RATE = 0.01
@@ -97,10 +98,9 @@ class MixtureOfExperts(nn.Module):
     def dispatch(self, features: Tensor, chosen: Tensor, gates: Tensor) -> Tensor:
         """Return the sum of each token's experts by their gates: ..., 2 x (N, k) -> (N, W)."""
         order = chosen.flatten().argsort(stable=True)  # (N * k,), tokens of expert 0 first
-        sizes = _sizes(chosen, self.routed)
-        y = self.experts(features.index_select(0, order // self.k), sizes)
-        y = y.index_select(0, order.argsort()).unflatten(0, chosen.shape)  # (N, k, W)
-        return (y * gates.unsqueeze(-1)).sum(1)
+        back = order.argsort()
+        y = self.experts(copies(features, order, back, self.k), _sizes(chosen, self.routed))
+        return mixed(y, order, back, gates)
 
     @torch.no_grad()
     def after_step(self) -> None:

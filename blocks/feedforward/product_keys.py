@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -10,7 +12,8 @@ from torch import Tensor
 def best_pairs(first: Tensor, second: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Return the pairs whose sums ``first[..., a] + second[..., b]`` are the k largest.
 
-    A pair among the k best has both halves among their k best, so k * k sums decide over all pairs.
+    The pair of the i-th best a and the j-th best b has i * j - 1 pairs that are no worse, so those
+    with i * j <= k decide over all: 20 sums for k = 8.
 
     Args:
         first: scores of the first halves, (..., side).
@@ -20,9 +23,17 @@ def best_pairs(first: Tensor, second: Tensor, k: int) -> tuple[Tensor, Tensor]:
     Returns:
         The indices a and b, both (..., k), best pair first.
     """
-    tops, lefts = first.topk(k, sorted=False)
-    others, rights = second.topk(k, sorted=False)
-    sums = (tops.unsqueeze(-1) + others.unsqueeze(-2)).flatten(-2)  # (..., k * k)
+    tops, lefts = first.topk(k)
+    others, rights = second.topk(k)
+    row, column = torch.tensor(_candidates(k), device=first.device)
+    sums = tops.index_select(-1, row) + others.index_select(-1, column)
     chosen = sums.topk(k).indices
-    row, column = chosen // k, chosen % k
-    return lefts.gather(-1, row), rights.gather(-1, column)
+    return lefts.gather(-1, row[chosen]), rights.gather(-1, column[chosen])
+
+
+@cache
+def _candidates(k: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the ranks, from 0, of the halves of the pairs that can be among the k best."""
+    pairs = ((i, j) for i in range(k) for j in range(k // (i + 1)))
+    rows, columns = zip(*pairs, strict=True)
+    return rows, columns

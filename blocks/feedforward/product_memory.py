@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from ..frame import Frame
 from ..kinds import Carry
 from ..projection import Projection
-from .lookup import weighted_rows
 from .product_keys import best_pairs
 from .sizes import hidden_width
 
@@ -60,7 +59,9 @@ class ProductMemory(nn.Module):
         tokens = x.flatten(0, 1)  # (B, T, W) -> (N, W)
         entries, scores = self.retrieve(tokens)
         weights = scores.softmax(-1).flatten(1)  # (N, h * k)
-        read = weighted_rows(self.values, entries.flatten(1), weights)  # (N, V)
+        read = F.embedding_bag(
+            entries.flatten(1), self.values, per_sample_weights=weights, mode="sum"
+        )  # (N, h * k) -> (N, V)
         if self.gate is not None:
             read = F.silu(self.gate(tokens)) * read
         return self.out(read).view_as(x), None

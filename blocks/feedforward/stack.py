@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from ..projection import Projection, binary, eight_bits, ternary
 from . import splines
+from .grouped import grouped
 
 _SAFE = 1e-5  # of the norm in ``Projection``
 
@@ -84,15 +85,6 @@ class SplineStack(nn.Module):
         base, basis = torch.tensor_split(features, [inputs], -1)
         curves = grouped(basis, self.coefficients.flatten(-2), sizes)
         return self.base(base, sizes) + curves
-
-
-def grouped(x: Tensor, weights: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Return each group of rows times its matrix: (M, I), (E, O, I), E sizes -> (M, O).
-
-    As many multiply-adds as one matrix for all rows, however the rows are spread over the groups.
-    """
-    parts = zip(torch.split(x, list(sizes)), weights.unbind(), strict=True)
-    return torch.cat([F.linear(part, weight) for part, weight in parts])
 
 
 def _straight(exact: Tensor, rounded: Tensor) -> Tensor:

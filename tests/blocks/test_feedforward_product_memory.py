@@ -6,7 +6,6 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from praxis_evolve.blocks.feedforward.lookup import weighted_rows
 from praxis_evolve.blocks.feedforward.product_memory import ProductMemory
 from praxis_evolve.blocks.frame import dense_frame
 
@@ -73,22 +72,6 @@ def test_block_and_its_gradients_are_those_of_the_masked_sum(gate: bool, value: 
     theirs = torch.autograd.grad((expected * weights).sum(), inputs)
     for mine, other in zip(ours, theirs, strict=True):
         assert other.abs().max() > 0
-        torch.testing.assert_close(mine, other)
-
-
-def test_weighted_rows_are_the_embedding_bag_of_torch():
-    table = torch.randn(20, 6, dtype=torch.float64, requires_grad=True)
-    index, weights = torch.randint(20, (9, 5)), torch.randn(9, 5, dtype=torch.float64)
-    weights.requires_grad_()
-    ours = weighted_rows(table, index, weights)
-    theirs = F.embedding_bag(index, table, per_sample_weights=weights, mode="sum")
-    torch.testing.assert_close(ours, theirs)
-    upstream = torch.randn_like(ours)
-    for mine, other in zip(
-        torch.autograd.grad((ours * upstream).sum(), [table, weights]),
-        torch.autograd.grad((theirs * upstream).sum(), [table, weights]),
-        strict=True,
-    ):
         torch.testing.assert_close(mine, other)
 
 
