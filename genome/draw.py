@@ -106,7 +106,7 @@ def fresh_training(rng: Random) -> Training:
 
 
 def fresh_genome(
-    catalog: Catalog, widths: Sequence[int], context: int, rng: Random, birth: str, *, visits: int
+    catalog: Catalog, widths: Sequence[int], rng: Random, birth: str, *, visits: int, context: int
 ) -> Genome:
     """Return a genome of *visits* visits: mostly a chain of mixers and others in turn.
 

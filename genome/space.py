@@ -136,10 +136,10 @@ class Space:
         reasons: list[str] = []
         for attempt in range(DRAWS):
             visits = rng.randint(1, max(1, self.limits.visits * (DRAWS - attempt) // DRAWS))
-            drawn = pruned(
-                fresh_genome(self.catalog, self.widths, self.context, rng, birth, visits=visits)
+            drawn = fresh_genome(
+                self.catalog, self.widths, rng, birth, visits=visits, context=self.context
             )
-            genome: Genome | None = drawn
+            genome: Genome | None = pruned(drawn)
             while genome is not None:
                 reasons = self.problems(genome)
                 if not reasons:

@@ -121,7 +121,7 @@ def test_another_writing_is_the_same_genome(toys: Catalog, shuffle: Shuffle, see
 @given(seed=SEEDS)
 def test_canonical_genomes_are_fixed_points(toys: Catalog, seed: int) -> None:
     rng = random.Random(seed)
-    genome = fresh_genome(toys, (32, 64), rng, "b", visits=rng.randint(1, 16))
+    genome = fresh_genome(toys, (32, 64), rng, "b", visits=rng.randint(1, 16), context=128)
     form = canonical(genome, toys)
     assert canonical(form, toys) == form
     assert genome_id(form, toys) == genome_id(genome, toys)

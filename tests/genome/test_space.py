@@ -193,7 +193,7 @@ def damaged(genome: Genome, rng: Random) -> Genome:
 @given(seed=st.integers(0, 2**32))
 def test_repair_makes_legal(toys: Catalog, seed: int) -> None:
     rng = random.Random(seed)
-    wide = fresh_genome(toys, (64, 128), rng, "birth", visits=rng.randint(1, 24))
+    wide = fresh_genome(toys, (64, 128), rng, "birth", visits=rng.randint(1, 24), context=128)
     space = Space(toys, widths=(32, 64), limits=Limits(visits=12, parameters=70_000))
     repaired = repair(damaged(wide, rng), space, rng)
     assert space.problems(repaired) == []

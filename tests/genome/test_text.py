@@ -32,7 +32,7 @@ def lineages(genome: Genome) -> list[str]:
 @QUICK
 @given(seed=st.integers(0, 2**32))
 def test_round_trip(toys: Catalog, seed: int) -> None:
-    genome = fresh_genome(toys, (32, 64), random.Random(seed), "birth", visits=8)
+    genome = fresh_genome(toys, (32, 64), random.Random(seed), "birth", visits=8, context=128)
     back = from_json(to_json(genome), toys)
     assert back == genome
     assert to_json(back) == to_json(genome)
