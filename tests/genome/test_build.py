@@ -389,7 +389,7 @@ def two_reads(merge: Merge, residual: str) -> Genome:
 def test_a_merge_makes_one_of_several_reads(
     merge: Merge, residual: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(identity, "LENGTHLESS", frozenset())  # build what is written
+    monkeypatch.setattr(identity, "LENGTHLESS", frozenset[str]())  # build what is written
     model = opened(two_reads(merge, residual))
     visit = cast(Any, model.visits[2])
     wide = [torch.randn(2, 3, model.streams, 64).double() for _ in range(2)]
@@ -448,7 +448,7 @@ def test_a_sum_is_a_mean_just_where_no_length_is_seen(
     )
     alike = genome_id(mean, CATALOG) == genome_id(added, CATALOG)
     assert alike == (residual != "post")
-    monkeypatch.setattr(identity, "LENGTHLESS", frozenset())  # build what was written
+    monkeypatch.setattr(identity, "LENGTHLESS", frozenset[str]())  # build what was written
     ours, theirs = stirred(mean), stirred(added)
     assert ours.genome != theirs.genome
     gap = apart(ours(TOKENS).logits, theirs(TOKENS).logits)
