@@ -98,6 +98,8 @@ def _said(declaration: Declaration) -> Iterator[str]:
             yield f"{field.name} {getattr(declaration, field.name)!r}"
     for name, setting in declaration.settings.items():
         yield f"setting {name} {setting.range!r} {setting.default!r} {setting.when!r}"
+        if setting.legacy is not None:  # what a genome without the setting means
+            yield f"legacy {name} {setting.legacy!r}"
     rng = Random(0)
     for draw in range(DRAWS):
         settings = declaration.defaults()

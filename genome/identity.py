@@ -179,8 +179,9 @@ class Form:
     def _merge(self, visit: Visit) -> Merge:
         """The merge of several reads; a sum is a mean where nothing sees its length."""
         stack, router = self._source.stack, visit.router
-        names = {stack.residual.name, stack.norm.name} | ({router.name} if router else set())
-        return "mean" if visit.merge == "sum" and names <= LENGTHLESS else visit.merge
+        parts = (stack.residual, stack.norm, *([] if router is None else [router]))
+        lengthless = all(part.name in LENGTHLESS for part in parts)
+        return "mean" if visit.merge == "sum" and lengthless else visit.merge
 
     def _ending(self, visit: Visit) -> str:
         merge = f'"{self._merge(visit)}"' if len(visit.reads) > 1 else "null"

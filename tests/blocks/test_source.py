@@ -24,6 +24,10 @@ def _dearer(size: Size, settings: Settings) -> Cost:
     return Cost(parameters=size.width + 1)
 
 
+def _decoding(size: Size, settings: Settings) -> float:
+    return 2.0 * size.width
+
+
 @pytest.fixture
 def halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "halves"
@@ -58,10 +62,13 @@ def test_a_change_in_any_file_of_it_shows(halves: Path, file: str) -> None:
 
 @pytest.mark.usefixtures("halves")
 def test_a_change_of_the_declaration_shows() -> None:
+    late = {name: replace(setting, legacy=0.25) for name, setting in DECLARATION.settings.items()}
     wider = {"share": Setting(Real(0.1, 0.95), 0.5, "how much")}
     others = (
         replace(DECLARATION, settings=wider),
+        replace(DECLARATION, settings=late),
         replace(DECLARATION, cost=_dearer),
+        replace(DECLARATION, head=_decoding),
         replace(DECLARATION, version=2),
         replace(DECLARATION, mixes=True),
     )
