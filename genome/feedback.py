@@ -111,6 +111,7 @@ def piece_of(frame: Frame, start: int, stop: int) -> Frame:
         dense=frame.dense,
         keep=frame.keep or stop < frame.at.shape[1],
         span=frame.span if aligned else 0,
+        tokens=None if frame.tokens is None else frame.tokens[:, start:stop],
     )
 
 

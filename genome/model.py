@@ -281,7 +281,7 @@ class Model(nn.Module):
         span = self.segment if dense and segment is None else 0
         if segment is None:
             segment = at.div(self.segment, rounding_mode="floor")
-        return Frame(at, segment, self.context, dense=dense, keep=keep, span=span)
+        return Frame(at, segment, self.context, dense=dense, keep=keep, span=span, tokens=tokens)
 
     def _position(self, before: ModelCarry | None, frame: Frame) -> Tensor:
         """Return the index (B,) of the token after these."""
