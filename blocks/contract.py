@@ -29,6 +29,8 @@ from .subject import (
     chunks,
     cut,
     holed_frame,
+    only,
+    retold,
     subject_of,
     whole_frame,
 )
@@ -121,7 +123,7 @@ def _causality(context: _Context) -> Iterator[str]:
         other = torch.cat((x[:, :t], context.input(subject, ROWS, TOKENS, seed=t)[:, t:]), 1)
         frame = whole_frame(ROWS, TOKENS)
         whole, _ = subject.run(x, None, frame)
-        changed, _ = subject.run(other, None, whole_frame(ROWS, TOKENS))
+        changed, _ = subject.run(other, None, retold(frame, frame.at >= t))
         if close_calls(frame.notes):
             continue
         if (gap := apart(whole[:, :t], changed[:, :t])) > TOLERANCE:
@@ -179,11 +181,11 @@ def _holes(context: _Context) -> Iterator[str]:
         yield "holes: an output at or beside a hole is not finite"
     for row in range(ROWS):
         real = frame.at[row] >= 0
-        alone = Frame(frame.at[row : row + 1, real], frame.segment[row : row + 1, real], CONTEXT)
-        without, _ = subject.run(x[row : row + 1, real], None, alone)
+        without, _ = subject.run(x[row : row + 1, real], None, only(frame, row, real))
         if (gap := apart(y[row : row + 1, real], without)) > TOLERANCE:
             yield f"holes: leaving the holes of a row away changes its outputs by {gap:.1e}"
-    empty = Frame(torch.full((ROWS, 5), -1), torch.zeros(ROWS, 5, dtype=torch.int64), CONTEXT)
+    empty = cut(frame, 3, 8)
+    empty.at = torch.full_like(empty.at, -1)
     _, carry = subject.run(x[:, :3], None, cut(frame, 0, 3))
     _, after = subject.run(x[:, 3:8], carry, empty)
     rest = cut(frame, 8, TOKENS)
@@ -205,7 +207,8 @@ def _independence(context: _Context) -> Iterator[str]:
         subject.module.train(training)
         mode = "train" if training else "eval"
         a, _ = subject.run(x, None, whole_frame(ROWS, TOKENS))
-        b, _ = subject.run(other, None, whole_frame(ROWS, TOKENS))
+        frame = whole_frame(ROWS, TOKENS)
+        b, _ = subject.run(other, None, retold(frame, torch.arange(ROWS)[:, None] > 0))
         if (gap := apart(a[:1], b[:1])) > TOLERANCE:
             yield f"batch independence: in {mode}() other rows change a row by {gap:.1e}"
 

@@ -42,7 +42,10 @@ class Frame:
     tokens, which allows forms that work by whole segments; 0 where that is not known. ``begins``
     promises, of a dense frame, that these places of the call, and no others, are the first of a
     segment in every row; None where that is not known. It stands for ``segment`` where tensors have
-    no data, on the meta device.
+    no data, on the meta device. ``tokens``
+    (B, T), int64, any value at holes: what the stream was made of, or None where nobody says. It is
+    for routers that decide by bytes; a block maps its stream and has no use for it. It is as causal
+    as the stream: what is decided at t may depend on the tokens up to t, never on later ones.
     """
 
     at: Tensor
@@ -52,6 +55,7 @@ class Frame:
     keep: bool = True
     span: int = 0
     begins: tuple[int, ...] | None = None
+    tokens: Tensor | None = None
     visit: str = ""
     notes: list[Note] = field(default_factory=list[Note])
     _memo: dict[Any, Any] = field(default_factory=dict[Any, Any], repr=False)
@@ -100,7 +104,16 @@ class Frame:
         """Return the frame of the tokens at *index* (B, N); where *real* is False stands a hole."""
         at = torch.where(real, self.at.gather(1, index), -1)
         segment = self.segment.gather(1, index)
-        return Frame(at, segment, self.context, keep=self.keep, visit=self.visit, notes=self.notes)
+        tokens = None if self.tokens is None else self.tokens.gather(1, index)
+        return Frame(
+            at,
+            segment,
+            self.context,
+            keep=self.keep,
+            tokens=tokens,
+            visit=self.visit,
+            notes=self.notes,
+        )
 
 
 def _like(index: Tensor, x: Tensor) -> Tensor:

@@ -119,8 +119,31 @@ def _running_mean(x: Tensor, carry: Carry, frame: Frame) -> tuple[Tensor, Carry]
 
 
 def whole_frame(rows: int, tokens: int, **more: Any) -> Frame:
-    """Return a frame without holes from the start of the rows."""
-    return dense_frame(rows, tokens, context=CONTEXT, segment=SEGMENT, **more)
+    """Return a frame without holes from the start of the rows; all such tell the same tokens."""
+    frame = dense_frame(rows, tokens, context=CONTEXT, segment=SEGMENT, **more)
+    frame.tokens = _text(rows, tokens).to(frame.at.device)
+    return frame
+
+
+def retold(frame: Frame, other: Tensor) -> Frame:
+    """Return the frame with other tokens where *other*, which is broadcast to (B, T), is True."""
+    assert frame.tokens is not None
+    return Frame(
+        frame.at,
+        frame.segment,
+        frame.context,
+        dense=frame.dense,
+        keep=frame.keep,
+        span=frame.span,
+        tokens=torch.where(other, _text(*frame.at.shape, seed=1), frame.tokens),
+    )
+
+
+def _text(rows: int, tokens: int, *, seed: int = 0) -> Tensor:
+    """Return the first tokens of rows of text, (B, T): letters and what stands between words."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.randint(VOCABULARY, (rows, CONTEXT), generator=generator, device="cpu")
+    return drawn[:, :tokens]
 
 
 def holed_frame(rng: Random, rows: int, tokens: int) -> Frame:
@@ -134,12 +157,24 @@ def holed_frame(rng: Random, rows: int, tokens: int) -> Frame:
         for column, place in zip(real, places, strict=True):
             at[row, column] = place
             segment[row, column] = sum(place >= end for end in ends)
-    return Frame(at, segment, CONTEXT)
+    return Frame(at, segment, CONTEXT, tokens=_text(rows, tokens))
 
 
 def cut(frame: Frame, start: int, stop: int) -> Frame:
     """Return the frame of some columns."""
-    return Frame(frame.at[:, start:stop], frame.segment[:, start:stop], frame.context)
+    tokens = None if frame.tokens is None else frame.tokens[:, start:stop]
+    return Frame(
+        frame.at[:, start:stop], frame.segment[:, start:stop], frame.context, tokens=tokens
+    )
+
+
+def only(frame: Frame, row: int, columns: Tensor) -> Frame:
+    """Return the frame of one row's tokens at *columns*, (T,) bool, as a row of its own."""
+    parts = (frame.at, frame.segment, frame.tokens)
+    at, segment, tokens = (each if each is None else each[row : row + 1, columns] for each in parts)
+    assert at is not None
+    assert segment is not None
+    return Frame(at, segment, frame.context, tokens=tokens)
 
 
 def at_real(y: Tensor, frame: Frame) -> Tensor:

@@ -113,6 +113,7 @@ def piece_of(frame: Frame, start: int, stop: int) -> Frame:
         keep=frame.keep or stop < frame.at.shape[1],
         span=frame.span if aligned else 0,
         begins=begins,
+        tokens=None if frame.tokens is None else frame.tokens[:, start:stop],
     )
 
 

@@ -284,7 +284,16 @@ class Model(nn.Module):
         if segment is None:
             segment = at.div(self.segment, rounding_mode="floor")
         begins = tuple(range(0, tokens.shape[1], span)) if span else None
-        return Frame(at, segment, self.context, dense=dense, keep=keep, span=span, begins=begins)
+        return Frame(
+            at,
+            segment,
+            self.context,
+            dense=dense,
+            keep=keep,
+            span=span,
+            begins=begins,
+            tokens=tokens,
+        )
 
     def _position(self, before: ModelCarry | None, frame: Frame) -> Tensor:
         """Return the index (B,) of the token after these."""

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..frame import Frame
+from .beside import Beside, read_beside
 from .cache import Cache, extend, trim
 from .mask import score_bias
 from .window import reach
@@ -23,6 +24,7 @@ def attend(
     slopes: tuple[float, ...] = (),
     scale: float | None = None,
     xpos: bool = False,
+    beside: Beside | None = None,
 ) -> tuple[Tensor, Cache | None]:
     """Return softmax(scale q k^T + bias) v, (B, T, H, E), and the next cache where it is kept.
 
@@ -36,13 +38,17 @@ def attend(
         slopes: the fall of the scores with distance for each query head; empty for none.
         scale: the factor of the scores, 1 / sqrt(D) if None.
         xpos: whether each pair of channels of turned q and k fades with distance.
+        beside: what queries read besides the tokens, if anything.
     """
     limit = reach(window, frame.context)
     kept = None if carry is None else Cache(*carry).at
     bias = score_bias(frame, kept, limit=limit, slopes=slopes, dtype=q.dtype)
     cache = extend(carry, k, v, frame)
     q, keys = faded(q, cache.k, frame, kept) if xpos else (q, cache.k)
-    y = read(q, keys, cache.v, bias, scale=scale)
+    if beside is None:
+        y = read(q, keys, cache.v, bias, scale=scale)
+    else:
+        y = read_beside(q, keys, cache.v, bias, beside, frame, scale=scale)
     if not frame.keep:
         return y, None
     return y, trim(cache, limit=limit, dense=frame.dense and carry is None)

@@ -10,6 +10,7 @@ from ..frame import Frame
 from ..projection import Projection
 from .alibi import slopes
 from .attend import attend
+from .beside import Beside
 from .cache import Cache
 from .costs import query_heads
 from .mask import without_holes
@@ -30,7 +31,10 @@ class Attention(nn.Module):
     (2108.12409), "none" leaves order to the causal mask, then ``head_scale`` learns a factor of the
     scores for each head (2404.12224). ``qk_norm`` makes the scores s_h cos(q_h, k_g) with a learned
     s_h, sqrt(D) at first (2010.04245). ``gate`` multiplies what a head, or each of its channels,
-    has read by sigmoid(W x) (2505.06708). The carry is a ``Cache`` of the last
+    has read by sigmoid(W x) (2505.06708). ``normaliser`` "softmax1" divides by 1 + the sum, so that
+    a head may read little or nothing (evanmiller.org/attention-is-off-by-one). ``persistent``
+    learned keys and values for each key head are seen by all queries, from no distance: q is not
+    turned for them (1907.01470). The carry is a ``Cache`` of the last
     ``window * context - 1`` tokens.
     """
 
@@ -47,6 +51,8 @@ class Attention(nn.Module):
         queries: float,
         qk_norm: bool,
         gate: str,
+        normaliser: str,
+        persistent: int,
     ) -> None:
         super().__init__()
         self.heads = query_heads(heads, queries)
@@ -65,21 +71,27 @@ class Attention(nn.Module):
         sharpness = torch.full((self.heads,), self.dim**0.5)
         self.sharpness = nn.Parameter(sharpness) if qk_norm else None
         self.gate = _gate(gate, width, heads=self.heads, dim=self.dim)
+        self.beside = normaliser == "softmax1" or persistent > 0
+        self.nothing = normaliser == "softmax1"
+        added = (2, persistent, self.key_heads, self.dim)  # keys and values
+        self.persistent = nn.Parameter(torch.randn(added)) if persistent else None
 
     def forward(self, x: Tensor, carry: Cache | None, frame: Frame) -> tuple[Tensor, Cache | None]:
         """Map x (B, T, W) to (B, T, W) and the cache to the next one."""
         x = without_holes(x, frame)
-        q, k, v = self._project(x, frame)
+        plain, k, v = self._project(x)
+        q, k = self._turned(plain, k, frame)
         y, cache = attend(
             q, k, v, carry, frame,
             window=self.window, slopes=self.slopes, xpos=self.xpos,
             scale=None if self.sharpness is None else 1 / self.dim,
+            beside=self._beside(plain) if self.beside else None,
         )  # fmt: skip
         if self.gate is not None:
             y = y * self.gate(x).sigmoid().unflatten(2, (self.heads, -1))  # (B, T, H, 1 | D)
         return self.output(y.flatten(2)), cache
 
-    def _project(self, x: Tensor, frame: Frame) -> tuple[Tensor, Tensor, Tensor]:
+    def _project(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return q (B, T, H, D), k (B, T, G, D) and v (B, T, G, D)."""
         rows, tokens, _ = x.shape
         q = self.queries(x).view(rows, tokens, self.heads, self.dim)
@@ -88,12 +100,24 @@ class Attention(nn.Module):
         if self.sharpness is not None:  # of length sqrt(D), hence the scale 1 / D
             q = F.rms_norm(q, (self.dim,), eps=EPSILON) * self.sharpness[:, None]
             k = F.rms_norm(k, (self.dim,), eps=EPSILON)
-        if self.rope_base is not None:
-            turns = rotation(frame, dim=self.dim, base=self.rope_base, dtype=q.dtype)
-            q, k = rotate(q, turns), rotate(k, turns)
         if self.head_scale is not None:
             q = q * self.head_scale[:, None]
         return q, k, v
+
+    def _turned(self, q: Tensor, k: Tensor, frame: Frame) -> tuple[Tensor, Tensor]:
+        if self.rope_base is None:
+            return q, k
+        turns = rotation(frame, dim=self.dim, base=self.rope_base, dtype=q.dtype)
+        return rotate(q, turns), rotate(k, turns)
+
+    def _beside(self, q: Tensor) -> Beside:
+        if self.persistent is None:
+            none = q.new_zeros(0, self.key_heads, self.dim)
+            return Beside(q, none, none, self.nothing)
+        k, v = self.persistent
+        if self.sharpness is not None:
+            k = F.rms_norm(k, (self.dim,), eps=EPSILON)
+        return Beside(q, k, v, self.nothing)
 
 
 def _gate(kind: str, width: int, *, heads: int, dim: int) -> nn.Module | None:

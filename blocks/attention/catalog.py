@@ -82,6 +82,18 @@ DECLARATIONS: tuple[Declaration, ...] = (
                 "a sigmoid gate on what a head, or each of its channels, has read (2505.06708)",
                 legacy="none",
             ),
+            "normaliser": Setting(
+                Choice(("softmax", "softmax1")),
+                "softmax",
+                "whether weights sum to 1, or to less where scores are low: e^x / (1 + sum e^x)",
+                legacy="softmax",
+            ),
+            "persistent": Setting(
+                Choice((0, 4, 16), ordered=True),
+                0,
+                "learned keys and values that all tokens see (1907.01470)",
+                legacy=0,
+            ),
         },
         mixes=True,
     ),

@@ -28,9 +28,11 @@ def attention_cost(size: Size, settings: Settings) -> Cost:
     scaled = settings["position"] == "none" and settings["head_scale"]
     gates = {"none": 0, "head": heads, "element": inner}[str(settings["gate"])]
     weights = width * (inner + 2 * keys + gates) + inner * width
+    added = int(settings["persistent"])
+    vectors = 2 * added * keys + heads * (bool(scaled) + bool(settings["qk_norm"]))
     return Cost(
-        parameters=weights + heads * (bool(scaled) + bool(settings["qk_norm"])),
-        flops=2 * tokens * weights + 4 * tokens * keys_read(size, settings) * inner,
+        parameters=weights + vectors,
+        flops=2 * tokens * weights + 4 * tokens * (keys_read(size, settings) + added) * inner,
         carry=cache(size, settings, 2 * keys),
     )
 

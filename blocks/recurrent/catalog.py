@@ -93,6 +93,25 @@ def _mru(size: Size, settings: Settings) -> Cost:
     )
 
 
+def _slstm(size: Size, settings: Settings) -> Cost:
+    hidden = round(float(settings["expansion"]) * size.width)
+    weights = 5 * hidden * size.width
+    return Cost(
+        parameters=weights + 4 * hidden,
+        flops=2 * weights * size.row,
+        carry=8 * hidden,
+    )
+
+
+def _sru(size: Size, settings: Settings) -> Cost:
+    weights = 3 * size.width**2
+    return Cost(
+        parameters=weights + 2 * size.width,
+        flops=2 * weights * size.row,
+        carry=4 * size.width,
+    )
+
+
 DECLARATIONS: tuple[Declaration, ...] = (
     Declaration(
         name="mingru",
@@ -159,6 +178,57 @@ DECLARATIONS: tuple[Declaration, ...] = (
                 Choice((0.02, 0.1, 0.5, 1.0), ordered=True),
                 0.1,
                 "the fastest rotation at the start, in turns a token",
+            ),
+        },
+        mixes=True,
+    ),
+    Declaration(
+        name="slstm",
+        kind="block",
+        family="recurrent",
+        summary="average with exponential gates that normalises itself, without memory mixing",
+        paper="arXiv:2405.04517",
+        path="praxis_evolve.blocks.recurrent.slstm:SLSTM",
+        cost=_slstm,
+        projects=True,
+        settings={
+            "expansion": Setting(
+                Choice((1.0, 1.5, 2.0), ordered=True), 1.0, "size of the state over the width"
+            ),
+            "heads": Setting(
+                Choice((1, 2, 4, 8), ordered=True), 4, "groups of channels that are normed"
+            ),
+            "forget": Setting(
+                Choice(("sigmoid", "exp")), "sigmoid", "what makes a forget gate of its logit"
+            ),
+            "forget_bias": Setting(
+                Choice((0.0, 1.0, 2.0, 3.0), ordered=True),
+                1.0,
+                "the lowest forget bias at the start; the highest is 3 more",
+            ),
+        },
+        mixes=True,
+    ),
+    Declaration(
+        name="sru",
+        kind="block",
+        family="recurrent",
+        summary="leaky average and a highway around it, by gates of the token alone",
+        paper="arXiv:1709.02755",
+        path="praxis_evolve.blocks.recurrent.sru:SRU",
+        cost=_sru,
+        projects=True,
+        settings={
+            "highway_bias": Setting(
+                Choice((-3.0, -2.0, -1.0, 0.0), ordered=True),
+                0.0,
+                "the bias of the gate that lets the average out, at the start",
+            ),
+            "rescale": Setting(
+                Choice((False, True)), True, "scale what passes by, to keep the size of the sum"
+            ),
+            "activation": Setting(
+                Choice(("none", "tanh")), "none", "what the average passes before it is let out"
             ),
         },
         mixes=True,

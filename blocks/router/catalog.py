@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..declaration import Cost, Declaration, Setting, Settings, Size
+from ..declaration import Cost, Declaration, Setting, Settings, Size, When
 from ..ranges import Choice
+from .shares import BYTES, key_size, patch_share
 
 
 def _mod(size: Size, settings: Settings) -> Cost:
@@ -15,18 +16,14 @@ def _share(settings: Settings) -> float:
 
 
 def _patch(size: Size, settings: Settings) -> Cost:
-    own = Cost(carry=8 + 4 * size.width + 8 + 4 * size.width)
-    if settings["patching"] == "static":
-        return own
-    key = size.width // 4
-    gate = Cost(
-        parameters=2 * size.width * key + 1, flops=4 * size.width * key * size.row, carry=4 * key
+    width, patching = size.width, str(settings["patching"])
+    key = key_size(width, patching)
+    weights = {"learned": 2 * width * key, "entropy": BYTES * width}.get(patching, 0)
+    return Cost(
+        parameters=weights + (patching == "learned"),
+        flops=2 * weights * size.row,
+        carry=8 + 4 * width + 8 + 4 * width + 4 * key,
     )
-    return own + gate
-
-
-def _patches(settings: Settings) -> float:
-    return 1 / int(settings["size"])
 
 
 DECLARATIONS: tuple[Declaration, ...] = (
@@ -55,12 +52,25 @@ DECLARATIONS: tuple[Declaration, ...] = (
         cost=_patch,
         settings={
             "patching": Setting(
-                Choice(("static", "learned")),
+                Choice(("static", "learned", "space", "entropy")),
                 "static",
-                "whether patches have one size or begin where tokens change",
+                "whether patches have one size or begin where tokens change, where words begin, or "
+                "where the next byte is hard to guess",
             ),
-            "size": Setting(Choice((2, 4, 8), ordered=True), 4, "tokens of a patch, or their mean"),
+            "size": Setting(
+                Choice((2, 4, 8), ordered=True),
+                4,
+                "tokens of a patch, or their mean",
+                when=When("patching", ("static", "learned")),
+            ),
+            "threshold": Setting(
+                Choice((0.3, 0.4, 0.5, 0.6), ordered=True),
+                0.5,
+                "entropy of the guess above which a byte begins a patch, over log 256",
+                when=When("patching", ("entropy",)),
+                legacy=0.5,
+            ),
         },
-        share=_patches,
+        share=patch_share,
     ),
 )

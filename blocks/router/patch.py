@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
@@ -10,7 +11,10 @@ from torch import Tensor, nn
 
 from ..frame import Frame
 from ..kinds import Carry, Inner
-from .gate import KEY, BoundaryGate
+from .entropy import EntropyGate, guess_loss
+from .gate import BoundaryGate
+from .shares import key_size, patch_share
+from .space import told, word_starts
 
 
 class PatchCarry(NamedTuple):
@@ -18,8 +22,8 @@ class PatchCarry(NamedTuple):
 
     ``last`` (B,) int64: the index of the last token, -1 before the first. ``total`` (B, W) and
     ``unseen`` (B,) int64: sum and number of the tokens that the block has not seen. ``output``
-    (B, W): what the block gave for this patch. ``key`` (B, D): the last token's, D = 0 for static
-    patches. ``inner``: the block's own carry.
+    (B, W): what the block gave for this patch. ``key`` (B, D): what the last token leaves for the
+    decision about the next one, D = 0 for static patches. ``inner``: the block's own carry.
     """
 
     last: Tensor
@@ -38,19 +42,27 @@ class PatchRouter(nn.Module):
     token. y_t = c_t f(...) for every token t of the patch, so a token sees nothing later than
     itself, and a patch of one token is the block itself.
 
-    Patching is ``static`` (a patch is the tokens of equal at // size; c = 1) or ``learned``
+    Patching is ``static`` (a patch is the tokens of equal at // size), ``space`` (a patch is a word
+    and what stands behind it, ``word_starts``; reads ``frame.tokens``), ``entropy`` (a patch begins
+    where the next byte was hard to guess, ``EntropyGate``; reads them in training) or ``learned``
     (``BoundaryGate``; c_t = p_t where a patch begins and 1 - p_t elsewhere, the confidence of the
-    decision, through which the gate learns). The first token always begins a patch.
+    decision, through which the gate learns). c = 1 but for learned patches. The first token always
+    begins a patch.
 
     Shapes: x and y (B, T, W); f sees (B, k, W), one token a patch at its first token's place, k
-    the most patches of a row. Notes: "kept" (share of the tokens that begin a patch) and, where
-    learned, "ratio" (loss, in training) and "margin" (in evaluation).
+    the most patches of a row. Notes: "kept" (share of the tokens that begin a patch); of a gate
+    "margin" (in evaluation) and, in training, the loss "ratio" of learned patches or "guess" of
+    those by entropy.
     """
 
-    def __init__(self, width: int, *, patching: str, size: int) -> None:
+    def __init__(self, width: int, *, patching: str, size: int, threshold: float) -> None:
         super().__init__()
+        self.patching = patching
         self.size = size
+        self.share = patch_share({"patching": patching, "size": size, "threshold": threshold})
+        self.keys = key_size(width, patching)
         self.gate = BoundaryGate(width, size=size) if patching == "learned" else None
+        self.surprise = EntropyGate(width, threshold=threshold) if patching == "entropy" else None
 
     def forward(
         self, x: Tensor, inner: Inner, carry: Carry, frame: Frame
@@ -59,6 +71,7 @@ class PatchRouter(nn.Module):
         packed, x = _packed(frame, x)
         past = self._fresh(x) if carry is None else PatchCarry(*carry)
         begins, weight, key = self._boundaries(x, past, packed, frame)
+        _tell(begins, frame)
         index, real = self._places(begins)
         sums, counts = _running(x, past, packed)  # (B, T, W), (B, T)
         means, total, count = _between(sums, counts, past, index, real)
@@ -81,7 +94,7 @@ class PatchRouter(nn.Module):
         zeros = x.new_zeros(rows, width)
         last = torch.full((rows,), -1, device=x.device)
         count = torch.zeros_like(last)
-        key = x.new_zeros(rows, 0 if self.gate is None else width // KEY)
+        key = x.new_zeros(rows, self.keys)
         return PatchCarry(last, zeros, count, zeros, key, None)
 
     def _boundaries(
@@ -92,29 +105,42 @@ class PatchRouter(nn.Module):
         All are of the packed row.
         """
         before = torch.cat((past.last.unsqueeze(1), packed.at[:, :-1]), 1)[:, : x.shape[1]]
-        if self.gate is None:
-            begins = packed.real & (packed.at // self.size != before // self.size)
-            _tell(begins, frame)
-            return begins, None, past.key
-        margin, keys = self.gate(x, past.key)
-        margin = margin.masked_fill((before < 0) | ~packed.real, math.inf)
-        begins = packed.real & (margin > 0)
-        _tell(begins, frame)
+        if self.patching == "static":
+            return packed.real & (packed.at // self.size != before // self.size), None, past.key
+        weight, sure = None, (before < 0) | ~packed.real  # nothing to decide
+        if self.gate is not None:
+            margin, keys = self.gate(x, past.key)
+            margin = margin.masked_fill(sure, math.inf)
+            begins = packed.real & (margin > 0)
+            weight = torch.where(begins, margin, -margin).sigmoid()
+            self._note(margin, frame, "ratio", self.gate.ratio_loss)
+        elif self.surprise is not None:
+            margin, keys, guess = self.surprise(x, past.key)
+            margin = margin.masked_fill(sure, math.inf)
+            begins = packed.real & (margin > 0)
+            self._note(margin, frame, "guess", lambda _: guess_loss(guess, packed))
+        else:
+            starts, keys = word_starts(told(packed), past.key)
+            begins = packed.real & (sure | starts)
+        keys = torch.cat((past.key.unsqueeze(1), keys), 1)
+        return begins, weight, _taken(keys, packed.real.sum(1, keepdim=True)).squeeze(1)
+
+    def _note(
+        self, margin: Tensor, frame: Frame, name: str, loss: Callable[[Tensor], Tensor]
+    ) -> None:
+        """Note what the decisions cost in training, and how near they were in evaluation."""
         if self.training:
-            frame.note("ratio", self.gate.ratio_loss(margin))
+            frame.note(name, loss(margin))
         else:
             frame.note("margin", frame.unpack(margin), "margin")
-        keys = torch.cat((past.key.unsqueeze(1), keys), 1)
-        key = _taken(keys, packed.real.sum(1, keepdim=True)).squeeze(1)
-        return begins, torch.where(begins, margin, -margin).sigmoid(), key
 
     def _places(self, begins: Tensor) -> tuple[Tensor, Tensor]:
         """Return the first tokens of the patches, (B, k), and which of these are no filling.
 
-        On the meta device there is nothing to decide: k is what the size promises.
+        On the meta device there is nothing to decide: k is what the share promises.
         """
         if begins.is_meta:
-            most = math.ceil(begins.shape[1] / self.size)
+            most = math.ceil(self.share * begins.shape[1])
         else:
             most = int(begins.sum(1).max()) if begins.shape[0] else 0
         index = (~begins).to(torch.int8).sort(dim=1, stable=True).indices[:, :most]

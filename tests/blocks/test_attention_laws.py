@@ -46,6 +46,9 @@ def _variants() -> Iterator[tuple[Declaration, dict[str, Value]]]:
             yield declaration, defaults | {"position": "none", "head_scale": True}
             more: dict[str, Value] = {"queries": 0.5, "qk_norm": True, "gate": "head"}
             yield declaration, defaults | more | {"position": "xpos", "window": 0.5}
+            beside: dict[str, Value] = {"normaliser": "softmax1", "persistent": 4}
+            yield declaration, defaults | beside | {"position": "alibi", "queries": 0.5}
+            yield declaration, defaults | beside | {"qk_norm": True, "window": 0.5}
 
 
 def _corners(declaration: Declaration) -> Iterator[tuple[Declaration, dict[str, Value]]]:

@@ -26,6 +26,8 @@ PLAIN: dict[str, Any] = {
     "queries": 1.0,
     "qk_norm": False,
     "gate": "none",
+    "normaliser": "softmax",
+    "persistent": 0,
 }
 CONTEXT = 16
 WIDTH = 32
@@ -99,8 +101,17 @@ def loops(module: Attention, x: Tensor, at: list[int], settings: dict[str, Any])
                 scores = scores - fall * np.array([place - at[j] for j in seen])
             if module.head_scale is not None:
                 scores = scores * module.head_scale[head].item()
-            weights = np.exp(scores - scores.max())
-            weights /= weights.sum()
+            if module.persistent is not None:  # turned like the query: from no distance
+                ms, mvs = module.persistent.detach().numpy()[:, :, group]
+                if module.sharpness is not None:
+                    ms = [m / length(m) for m in ms]
+                if settings["position"] in ("rope", "xpos"):
+                    ms = [turned(m, place, settings["rope_base"]) for m in ms]
+                factor = 1.0 if module.head_scale is None else module.head_scale[head].item()
+                more = [factor * (q @ m) / math.sqrt(size) for m in ms]
+                scores, vs = np.append(scores, more), [*vs, *mvs]
+            weights = np.exp(scores)
+            weights /= weights.sum() + (settings["normaliser"] == "softmax1")
             out[i, head * size : (head + 1) * size] = sum(
                 weight * v for weight, v in zip(weights, vs, strict=True)
             )
@@ -138,6 +149,11 @@ def test_equals_the_definition(position: str, heads: int, group: int, window: fl
         {"qk_norm": True, "position": "none", "head_scale": True},
         {"qk_norm": True, "position": "xpos", "group": 4, "window": 0.5},
         {"position": "xpos", "heads": 2, "rope_base": 100.0},
+        {"normaliser": "softmax1", "group": 2, "position": "rope"},
+        {"persistent": 4, "group": 2, "position": "alibi", "window": 0.5},
+        {"persistent": 4, "normaliser": "softmax1", "position": "none", "head_scale": True},
+        {"persistent": 16, "group": 4, "position": "xpos", "qk_norm": True, "gate": "head"},
+        {"persistent": 4, "normaliser": "softmax1", "queries": 0.5, "position": "rope"},
     ],
 )
 def test_sparse_normed_gated_and_fading_heads_equal_the_definition(settings: dict[str, Any]):
@@ -248,7 +264,7 @@ def test_the_cache_holds_one_token_less_than_the_window():
 
 def test_at_the_old_settings_it_has_the_old_tensors():
     declared = installed()["attention"]
-    for name in ("queries", "qk_norm", "gate"):
+    for name in ("queries", "qk_norm", "gate", "normaliser", "persistent"):
         assert declared.settings[name].legacy == declared.settings[name].default == PLAIN[name]
     torch.manual_seed(5)
     module = declared.load()(WIDTH, **declared.defaults())
@@ -299,7 +315,7 @@ def test_normed_scores_start_as_wide_as_plain_ones():
     x = torch.randn(1, 512, WIDTH, dtype=torch.float64)
     module = block(qk_norm=True)
     assert module.sharpness is not None
-    q, k, _ = module._project(x, dense_frame(1, 512, context=512, segment=4))  # pyright: ignore[reportPrivateUsage]
+    q, k, _ = module._project(x)  # pyright: ignore[reportPrivateUsage]
     scores = torch.einsum("bthd,bshd->bhts", q, k) / module.dim
     assert scores.std().item() == pytest.approx(1.0, abs=0.1)
 
@@ -321,3 +337,33 @@ def test_a_gate_multiplies_what_was_read(gate: str):
         gated.output.weight[:, 1 if gate == "element" else 8 :] = 0.0
         plain.output.weight.copy_(gated.output.weight)
     torch.testing.assert_close(run(gated, x), run(plain, x))
+
+
+def test_softmax1_is_a_learned_key_and_value_of_zeros():
+    module, other = block(normaliser="softmax1"), block(persistent=1)
+    assert other.persistent is not None
+    nn.init.zeros_(other.persistent)
+    torch.testing.assert_close(run(other, inputs(9)), run(module, inputs(9)))
+
+
+def test_softmax1_reads_nothing_where_all_scores_are_low_and_all_where_one_is_high():
+    plain, module = block(qk_norm=True), block(qk_norm=True, normaliser="softmax1")
+    assert plain.sharpness is not None
+    assert module.sharpness is not None
+    with torch.no_grad():
+        for each in (plain, module):
+            each.keys_values.weight[:WIDTH] = each.queries.weight  # a token's own score is highest
+            each.sharpness.fill_(60.0)  # pyright: ignore
+    torch.testing.assert_close(run(module, inputs(9)), run(plain, inputs(9)))
+    x = inputs(9)[:, :1]
+    with torch.no_grad():
+        module.sharpness.fill_(-60.0)
+    assert run(module, x).abs().max() < 1e-20
+    assert run(plain, x).abs().max() > 1e-3
+
+
+def test_persistent_keys_without_number_are_plain_attention():
+    module, other = block(persistent=4, position="rope"), block(position="rope")
+    assert module.persistent is not None
+    module.persistent = nn.Parameter(module.persistent[:, :0])
+    torch.testing.assert_close(run(module, inputs(9)), run(other, inputs(9)))

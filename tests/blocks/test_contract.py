@@ -15,6 +15,7 @@ from praxis_evolve.blocks.declaration import Cost, Declaration, Settings, Size
 from praxis_evolve.blocks.frame import Frame
 from praxis_evolve.blocks.kinds import Carry
 from praxis_evolve.blocks.registry import Catalog, installed
+from praxis_evolve.blocks.subject import VOCABULARY
 
 Step = tuple[Tensor, Carry]
 
@@ -39,6 +40,27 @@ class Peeks(Honest):
 
     def forward(self, x: Tensor, carry: Carry, frame: Frame) -> Step:
         return self.mix(x) + self.gate * x.roll(-1, 1), None
+
+
+class PeeksAtTokens(Honest):
+    def forward(self, x: Tensor, carry: Carry, frame: Frame) -> Step:
+        assert frame.tokens is not None
+        return self.mix(x) + frame.tokens.roll(-1, 1)[..., None] / VOCABULARY, None
+
+
+class MixesTokensOfRows(Honest):
+    def forward(self, x: Tensor, carry: Carry, frame: Frame) -> Step:
+        assert frame.tokens is not None
+        return self.mix(x) + frame.tokens.sum(0)[:, None] / VOCABULARY, None
+
+
+class ReadsTokensOfHoles(Honest):
+    def forward(self, x: Tensor, carry: Carry, frame: Frame) -> Step:
+        assert frame.tokens is not None
+        before = frame.tokens.cumsum(1)[..., None] / VOCABULARY
+        carry = before[:, :1] * 0 if carry is None else carry[0]
+        after = torch.cat((carry, before + carry), 1)[:, -1:]
+        return self.mix(x) + before + carry, (after,) if frame.keep else None
 
 
 class MixesRows(Honest):
@@ -124,6 +146,9 @@ class ListsItsCalls(Honest):
 
 BROKEN: dict[type[nn.Module], str] = {
     Peeks: "causality",
+    PeeksAtTokens: "causality",
+    MixesTokensOfRows: "batch independence",
+    ReadsTokensOfHoles: "holes",
     MixesRows: "batch independence",
     MixesRowsInTraining: "in train() other rows",
     ForgetsItsCarry: "carry law",
@@ -172,7 +197,7 @@ def test_an_honest_block_passes() -> None:
 
 @pytest.mark.parametrize("kind", BROKEN, ids=lambda kind: kind.__name__)
 def test_a_broken_block_is_caught(kind: type[nn.Module]) -> None:
-    mixes = kind in (ForgetsItsCarry, WritesIntoItsCarry, CountsHoles)
+    mixes = kind in (ForgetsItsCarry, WritesIntoItsCarry, CountsHoles, ReadsTokensOfHoles)
     assert any(BROKEN[kind] in sentence for sentence in violations(declare(kind, mixes=mixes)))
 
 
