@@ -6,6 +6,7 @@ import statistics
 import time
 import weakref
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 import torch
@@ -76,10 +77,16 @@ def peak_bytes(step: Step, device: str) -> int:
 
 
 def paired(steps: dict[str, Step], *, rounds: int, device: str) -> dict[str, list[float]]:
-    """Return the seconds of each step in each round; they take turns, and the first 3 warm up."""
+    """Return the seconds of each step in each round; they take turns, and the first 3 warm up.
+
+    Each round has an order of its own, lest one step always find what the same other one leaves of
+    caches and free memory.
+    """
     times: dict[str, list[float]] = {label: [] for label in steps}
+    order, draw = list(steps), Random(0)
     for number in range(rounds + 3):
-        for label, step in steps.items():
+        draw.shuffle(order)
+        for label, step in ((label, steps[label]) for label in order):
             start = time.perf_counter()
             step()
             if device != "cpu":

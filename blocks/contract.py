@@ -16,7 +16,6 @@ from torch import Tensor
 
 from .counting import CALLS, counted, differences
 from .declaration import Declaration, Settings, Size
-from .frame import Frame
 from .kinds import Carry
 from .probe import apart, balance, carry_tensors, close_calls, decisions, map_carry, redraw, same
 from .projection import Projection

@@ -42,10 +42,10 @@ class Frame:
     tokens, which allows forms that work by whole segments; 0 where that is not known. ``begins``
     promises, of a dense frame, that these places of the call, and no others, are the first of a
     segment in every row; None where that is not known. It stands for ``segment`` where tensors have
-    no data, on the meta device. ``tokens``
-    (B, T), int64, any value at holes: what the stream was made of, or None where nobody says. It is
-    for routers that decide by bytes; a block maps its stream and has no use for it. It is as causal
-    as the stream: what is decided at t may depend on the tokens up to t, never on later ones.
+    no data, on the meta device. ``tokens`` (B, T), int64, any value at holes: what the stream was
+    made of, or None where nobody says. It is for routers that decide by bytes; a block maps its
+    stream and has no use for it. It is as causal as the stream: what is decided at t may depend on
+    the tokens up to t, never on later ones.
     """
 
     at: Tensor

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..frame import Frame
 from ..kinds import Carry
@@ -32,5 +33,14 @@ class GLU(nn.Module):
 
     def forward(self, x: Tensor, carry: Carry, frame: Frame) -> tuple[Tensor, Carry]:
         """Map x (B, T, W) to (B, T, W); there is nothing to remember."""
-        gate, value = self.into(x).chunk(2, -1)  # (B, T, W) -> 2 x (B, T, H)
+        gate, value = self._hidden(x)  # (B, T, W) -> 2 x (B, T, H)
         return self.out(self.activation(gate) * value), None  # (B, T, H) -> (B, T, W)
+
+    def _hidden(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return W1 x and W2 x."""
+        if self.into.precision == "full":
+            # Halves of one product are read in strides, and backward joins their gradients again.
+            gate, value = self.into.weight.chunk(2)
+            return F.linear(x, gate), F.linear(x, value)
+        gate, value = self.into(x).chunk(2, -1)
+        return gate, value

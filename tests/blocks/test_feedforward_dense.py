@@ -15,6 +15,7 @@ from praxis_evolve.blocks.feedforward.glu import GLU
 from praxis_evolve.blocks.feedforward.mlp import MLP
 from praxis_evolve.blocks.feedforward.sizes import hidden_width
 from praxis_evolve.blocks.frame import Frame, dense_frame
+from praxis_evolve.blocks.projection import Precision, set_precision
 
 POSITIONWISE = [d for d in DECLARATIONS if not d.mixes]
 
@@ -55,6 +56,16 @@ def test_swiglu_is_the_glu_of_torch_on_products():
     gate, value = (x @ block.into.weight.T).chunk(2, -1)
     expected = F.glu(torch.cat((gate * value, gate), -1)) @ block.out.weight.T
     torch.testing.assert_close(block(x, None, frame_of(x))[0], expected)
+
+
+@pytest.mark.parametrize("precision", ["ternary", "binary"])
+def test_a_rounded_glu_rounds_both_maps_as_one(precision: Precision):
+    block = GLU(32, multiple=1.5, activation="silu").double()
+    set_precision(block, precision)
+    x = torch.randn(2, 5, 32, dtype=torch.float64)
+    gate, value = block.into(x).chunk(2, -1)
+    expected = block.out(F.silu(gate) * value)
+    torch.testing.assert_close(block(x, None, frame_of(x))[0], expected, rtol=0, atol=0)
 
 
 def test_squared_relu_is_homogeneous_of_degree_two():
