@@ -143,7 +143,7 @@ class _Evaluation:
     def _check(self) -> Stop | None:
         """Is the genome legal here, and small enough?"""
         genome, catalog, setup = self._job.genome, self._catalog, self._setup
-        problem = next(_problems(genome, catalog), None)
+        problem = next(_problems(genome, catalog, setup.context), None)
         if problem is not None:
             return Stop("invalid", problem)
         try:
@@ -281,12 +281,12 @@ def _task(setup: Setup) -> Task:
     return task
 
 
-def _problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
+def _problems(genome: Genome, catalog: Catalog, context: int) -> Iterator[str]:
     structure = list(genome.problems())
     yield from structure
     if not structure:
         yield from part_problems(genome, catalog)
-        yield from gene_problems(genome.stack, genome.training, (genome.stack.width,))
+        yield from gene_problems(genome.stack, genome.training, (genome.stack.width,), context)
 
 
 def _too_large(found: Costs, memory_bytes: int | None) -> str | None:
