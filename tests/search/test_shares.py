@@ -1,0 +1,147 @@
+"""Shares against brute force, and what they are for: good traits rise, bad ones fall."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from praxis_evolve.evaluator.result import Result
+from praxis_evolve.search.shares import (
+    FLOOR,
+    HALF_LIFE,
+    Posterior,
+    Shares,
+    best_of,
+    floor_of,
+    floored,
+)
+from praxis_evolve.search.standing import scores_by_rung, standings
+from praxis_evolve.search.traits import Trait
+
+
+def result(genome: str, bits: float | None, rung: int = 1, replica: int = 0) -> Result:
+    return Result(genome, genome, rung, replica, 0, bits_per_byte=bits)
+
+
+def colours(names: dict[str, str]) -> dict[str, list[Trait]]:
+    return {name: [Trait("colour", colour)] for name, colour in names.items()}
+
+
+def test_a_standing_is_the_share_that_is_worse() -> None:
+    bits = {"a": 1.0, "b": 2.0, "c": 2.0, "d": 3.0}
+    assert standings({10: bits}) == {"a": 0.875, "b": 0.5, "c": 0.5, "d": 0.125}
+    assert standings({10: {"a": 1.0}}) == {"a": 0.5}
+    assert standings({}) == {}
+
+
+def test_higher_rungs_exchange_the_places_of_those_who_stand_there() -> None:
+    low = {"a": 1.0, "b": 2.0, "c": 3.0, "d": 4.0}
+    assert standings({10: low, 30: {"a": 0.9, "c": 0.8}}) == {
+        "a": 0.375, "b": 0.625, "c": 0.875, "d": 0.125
+    }  # fmt: skip
+    assert standings({10: low, 30: {"stranger": 0.1}}) == standings({10: low})
+
+
+@given(st.dictionaries(st.text("ab", max_size=4), st.integers(0, 5), min_size=1), st.data())
+def test_standings_are_even_between_0_and_1(bits: dict[str, int], data: st.DataObject) -> None:
+    up = data.draw(st.dictionaries(st.sampled_from(sorted(bits)), st.integers(0, 5)))
+    low, high = ({name: float(b) for name, b in each.items()} for each in (bits, up))
+    found = standings({1: low, 3: high} if high else {1: low})
+    assert found.keys() == bits.keys()
+    assert math.isclose(sum(found.values()), len(bits) / 2)
+    for one in up:
+        for other in up:
+            assert up[one] >= up[other] or found[one] >= found[other]
+
+
+@given(st.permutations([result(name, bits, rung) for name, bits, rung in (
+    ("a", 2.0, 1), ("a", 2.5, 1), ("b", 2.2, 1), ("b", 1.9, 3), ("c", None, 1), ("c", 2.1, 1),
+)]))  # fmt: skip
+def test_the_order_of_the_results_makes_no_difference(several: list[Result]) -> None:
+    told = [(each, 1.0) for each in several]
+    assert scores_by_rung(told) == {1: {"a": 2.25, "b": 2.2, "c": 2.1}, 3: {"b": 1.9}}
+    assert scores_by_rung([*told, told[0]]) == scores_by_rung(told)
+
+
+def test_finals_and_distrusted_results_do_not_count() -> None:
+    told = [(result("a", 1.0, replica=1), 1.0), (result("b", 1.0), 0.0), (result("c", 2.0), 1.0)]
+    assert scores_by_rung(told) == {1: {"c": 2.0}}
+
+
+@pytest.mark.parametrize("count", [2, 3, 7])
+def test_the_chance_to_be_the_best_is_that_of_many_draws(count: int) -> None:
+    rng = Random(count)
+    several = [Posterior(1, rng.uniform(0, 30), rng.uniform(0.3, 0.7)) for _ in range(count)]
+    wins = Counter[int]()
+    for _ in range(20_000):
+        draws = [rng.gauss(each.mean, each.spread) for each in several]
+        wins[draws.index(max(draws))] += 1
+    chances = best_of(several)
+    assert math.isclose(sum(chances), 1.0)
+    assert all(abs(wins[i] / 20_000 - chance) < 0.015 for i, chance in enumerate(chances))
+
+
+def test_a_draw_is_by_the_share() -> None:
+    rng = Random(0)
+    names = {str(number): "red" if number % 3 else "blue" for number in range(12)}
+    standing = {name: 0.8 if colour == "red" else 0.3 for name, colour in names.items()}
+    shares = Shares(standing, colours(names))
+    options = ["blue", "green", "red"]
+    expected = {share.trait.value: share.share for share in shares.of("colour", options)}
+    drawn = Counter(shares.draw("colour", options, rng) for _ in range(20_000))
+    assert expected.keys() == set(options)
+    for value, share in expected.items():
+        assert abs(drawn[value] / 20_000 - share) < 0.015
+    assert expected["red"] > expected["green"] > expected["blue"]
+
+
+def test_a_planted_good_trait_rises_and_a_bad_one_falls_to_the_floor() -> None:
+    rng = Random(1)
+    names = {str(n): rng.choice(["good", "even", "bad"]) for n in range(300)}
+    worth = {"good": -0.5, "even": 0.0, "bad": 0.5}
+    bits = {name: worth[colour] + rng.gauss(3, 0.3) for name, colour in names.items()}
+    history = list[dict[str, float]]()
+    for seen in (3, 30, 300):
+        some = dict(list(bits.items())[:seen])
+        shares = Shares(standings({1: some}), colours(names)).of("colour", list(worth))
+        history.append({share.trait.value: share.share for share in shares})
+    assert history[0]["good"] < history[-1]["good"]
+    assert history[-1]["good"] > 0.9
+    assert history[-1]["bad"] == pytest.approx(FLOOR, abs=1e-3)
+
+
+def test_shares_follow_a_population_that_moves_on() -> None:
+    names = {str(n): "old" if n % 2 else "new" for n in range(8 * HALF_LIFE)}
+    order = {name: int(name) for name in names}
+    past = {
+        name: (0.9 if (colour == "old") == (int(name) < 4 * HALF_LIFE) else 0.1)
+        for name, colour in names.items()
+    }
+    alike = {s.trait.value: s.mean for s in Shares(past, colours(names)).of("colour")}
+    aged = {s.trait.value: s.mean for s in Shares(past, colours(names), order).of("colour")}
+    assert alike["new"] == pytest.approx(alike["old"], abs=0.01)
+    assert aged["new"] > aged["old"] + 0.5
+
+
+def test_peers_with_the_same_records_have_the_same_shares_bit_for_bit() -> None:
+    rng = Random(2)
+    names = {str(number): rng.choice("xyz") for number in range(50)}
+    told = [(result(name, rng.random()), 1.0) for name in names]
+    mine = Shares(standings(scores_by_rung(told)), colours(names))
+    rng.shuffle(told)
+    turned = dict(reversed(names.items()))
+    yours = Shares(standings(scores_by_rung(told)), colours(turned))
+    assert mine.of("colour") == yours.of("colour")
+
+
+@given(st.integers(1, 200))
+def test_the_floor_leaves_room(options: int) -> None:
+    chances = floored([1.0] + [0.0] * (options - 1))
+    assert math.isclose(sum(chances), 1.0)
+    assert min(chances) >= floor_of(options)
+    assert chances[0] >= 0.5
