@@ -21,6 +21,7 @@ from .reproduce import reproduce
 from .run import demo, run
 from .runs import runs
 from .sample import sample
+from .shares import shares
 from .show import show
 from .status import status
 from .winners import winners
@@ -63,7 +64,19 @@ def _root(
         os.environ["PRAXIS_VERBOSE"] = "1"
 
 
-for command in (demo, run, status, winners, show, report, sample, export, reproduce, doctor):
+for command in (
+    demo,
+    run,
+    status,
+    winners,
+    shares,
+    show,
+    report,
+    sample,
+    export,
+    reproduce,
+    doctor,
+):
     app.command()(command)
 app.add_typer(runs, name="runs")
 app.add_typer(catalog, name="catalog")

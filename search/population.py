@@ -72,6 +72,10 @@ class Population:
             self._scores[rung][genome_id] = bits_per_byte
         self._enter(genome_id)
 
+    def by_birth(self) -> list[str]:
+        """Return the ids of all that were born, the oldest first."""
+        return sorted(self._ages, key=lambda genome_id: (self._ages[genome_id], genome_id))
+
     def living(self) -> list[str]:
         """Return the ids of the living, the oldest first."""
         return [genome_id for _, genome_id in self._by_age[-self.size :]]

@@ -39,7 +39,8 @@ def test_help_names_every_command(cli: Cli, option: str) -> None:
     called = cli(option)
     assert called.code == 0
     for name in (
-        "demo", "run", "status", "winners", "show", "report", "sample", "export", "reproduce",
+        "demo", "run", "status", "winners", "shares", "show", "report", "sample", "export",
+        "reproduce",
         "doctor", "runs", "catalog",
     ):  # fmt: skip
         assert name in called.out
