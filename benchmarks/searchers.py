@@ -1,0 +1,75 @@
+"""The searches that ``engine.py`` runs, by name; each is made for a table by the same few facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+
+from praxis_evolve.benchmarks.tables.words import Words
+from praxis_evolve.evaluator.ladder import Ladder
+from praxis_evolve.search.base import Search
+from praxis_evolve.search.evolution import population_for, regularized_evolution
+from praxis_evolve.search.objectives import Objective
+from praxis_evolve.search.random import random_search
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run is about.
+
+    ``births`` is the most genomes it may try; ``expected`` is how many the budget is good for,
+    which is less where the budget is seconds.
+    """
+
+    words: Words
+    seed: int
+    ladder: Ladder
+    objectives: Sequence[Objective]
+    births: int
+    expected: int
+
+
+def _random(setting: Setting) -> Search:
+    return random_search(
+        setting.words, seed=setting.seed, ladder=setting.ladder, births=setting.births
+    )
+
+
+def _evolution(setting: Setting) -> Search:
+    """The search of ``praxis-evolve run`` with its defaults."""
+    return regularized_evolution(
+        setting.words,
+        seed=setting.seed,
+        ladder=setting.ladder,
+        objectives=setting.objectives,
+        population=population_for(setting.expected),
+        births=setting.births,
+    )
+
+
+def _aging(setting: Setting, *, population: int, tournament: int) -> Search:
+    """Real et al. 2019: mutants only."""
+    return regularized_evolution(
+        setting.words,
+        seed=setting.seed,
+        ladder=setting.ladder,
+        objectives=setting.objectives,
+        population=population,
+        tournament=tournament,
+        births=setting.births,
+        crossover=0.0,
+        immigrants=0.0,
+    )
+
+
+SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
+    {
+        "random": _random,
+        "evolution": _evolution,
+        "aging-10/3": partial(_aging, population=10, tournament=3),
+        "aging-64/16": partial(_aging, population=64, tournament=16),
+    }
+)
+"""Searches by the name on the command line."""
