@@ -11,6 +11,7 @@ from praxis_evolve.benchmarks.tables.words import Words
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.base import Search
 from praxis_evolve.search.evolution import population_for, regularized_evolution
+from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import Objective
 from praxis_evolve.search.random import random_search
 
@@ -64,12 +65,19 @@ def _aging(setting: Setting, *, population: int, tournament: int) -> Search:
     )
 
 
+def _local(setting: Setting) -> Search:
+    return LocalSearch(
+        setting.words, seed=setting.seed, ladder=setting.ladder, births=setting.births
+    )
+
+
 SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
     {
         "random": _random,
         "evolution": _evolution,
         "aging-10/3": partial(_aging, population=10, tournament=3),
         "aging-64/16": partial(_aging, population=64, tournament=16),
+        "local": _local,
     }
 )
 """Searches by the name on the command line."""

@@ -1,4 +1,4 @@
-"""Both searches, alone and as a stage, pass the contract of a search."""
+"""All searches, alone and as a stage, pass the contract of a search."""
 
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Result
@@ -6,6 +6,7 @@ from praxis_evolve.search.base import Assignment, Search
 from praxis_evolve.search.campaign import Campaign
 from praxis_evolve.search.contract import SearchContract
 from praxis_evolve.search.evolution import regularized_evolution
+from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import objectives
 from praxis_evolve.search.random import random_search
 from praxis_evolve.search.toy import Toy
@@ -33,6 +34,14 @@ class TestEvolution(SearchContract):
 class TestRandom(SearchContract):
     def make(self) -> Search:
         return random_search(TOY, seed=3, ladder=LADDER, births=32)
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestLocalSearch(SearchContract):
+    def make(self) -> Search:
+        return LocalSearch(TOY, seed=3, ladder=LADDER, births=32)
 
     def evaluate(self, assignment: Assignment) -> Result:
         return TOY.evaluate(assignment)
