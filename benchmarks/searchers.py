@@ -13,6 +13,7 @@ from praxis_evolve.search.base import Search
 from praxis_evolve.search.evolution import population_for, regularized_evolution
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import Objective
+from praxis_evolve.search.optuna_search import optuna_tpe
 from praxis_evolve.search.random import random_search
 
 
@@ -71,6 +72,17 @@ def _local(setting: Setting) -> Search:
     )
 
 
+def _tpe(setting: Setting, *, multivariate: bool) -> Search:
+    return optuna_tpe(
+        setting.words,
+        seed=setting.seed,
+        ladder=setting.ladder,
+        births=setting.births,
+        objectives=setting.objectives,
+        multivariate=multivariate,
+    )
+
+
 SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
     {
         "random": _random,
@@ -78,6 +90,8 @@ SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
         "aging-10/3": partial(_aging, population=10, tournament=3),
         "aging-64/16": partial(_aging, population=64, tournament=16),
         "local": _local,
+        "tpe": partial(_tpe, multivariate=False),
+        "tpe-multivariate": partial(_tpe, multivariate=True),
     }
 )
 """Searches by the name on the command line."""

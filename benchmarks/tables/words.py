@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Words:
-    """Words bred as genomes; a ``Breeding``.
+    """Words bred as genomes; a ``Breeding`` and a ``Coding``.
 
     A genome has an entry for each place, ``Part("mlp 3", {"is": 4})``, and visits those that are
     ``live``; the others are kept, unused, for children that need them. Words of one ``name`` are
@@ -67,6 +67,20 @@ class Words:
     def costs(self, genome: Genome) -> Costs:
         """Return the costs that the table knows."""
         return self.price(self.read(genome))
+
+    @property
+    def choices(self) -> dict[str, tuple[Value, ...]]:
+        """The options of each place."""
+        return {place.name: place.options for place in self.places}
+
+    def encode(self, genome: Genome) -> dict[str, Value]:
+        """Return the option that is chosen at each place."""
+        return {entry.block.name: entry.block.settings["is"] for entry in genome.pool}
+
+    def decode(self, values: Mapping[str, Value], birth: str) -> Genome:
+        """Return the genome of an option for each place."""
+        letters = [place.options.index(values[place.name]) for place in self.places]
+        return self.spell(letters, birth)
 
     def spell(self, word: Sequence[int], birth: str) -> Genome:
         """Return the genome of a word, its lineage after *birth*."""

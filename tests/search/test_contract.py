@@ -8,6 +8,7 @@ from praxis_evolve.search.contract import SearchContract
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import objectives
+from praxis_evolve.search.optuna_search import optuna_tpe
 from praxis_evolve.search.random import random_search
 from praxis_evolve.search.toy import Toy
 
@@ -42,6 +43,29 @@ class TestRandom(SearchContract):
 class TestLocalSearch(SearchContract):
     def make(self) -> Search:
         return LocalSearch(TOY, seed=3, ladder=LADDER, births=32)
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestTPE(SearchContract):
+    def make(self) -> Search:
+        return optuna_tpe(TOY, seed=3, ladder=LADDER, births=32)
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestMultivariateTPE(SearchContract):
+    def make(self) -> Search:
+        return optuna_tpe(
+            TOY,
+            seed=3,
+            ladder=LADDER,
+            births=32,
+            objectives=objectives(["bits_per_byte", "flops"]),
+            multivariate=True,
+        )
 
     def evaluate(self, assignment: Assignment) -> Result:
         return TOY.evaluate(assignment)
