@@ -10,6 +10,7 @@ from types import MappingProxyType
 from praxis_evolve.benchmarks.tables.words import Words
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.base import Search
+from praxis_evolve.search.deap_nsga import nsga2, nsga3
 from praxis_evolve.search.evolution import population_for, regularized_evolution
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import Objective
@@ -83,6 +84,17 @@ def _tpe(setting: Setting, *, multivariate: bool) -> Search:
     )
 
 
+def _nsga(setting: Setting, *, make: Callable[..., Search], population: int) -> Search:
+    return make(
+        setting.words,
+        seed=setting.seed,
+        ladder=setting.ladder,
+        objectives=setting.objectives,
+        births=setting.births,
+        population=population,
+    )
+
+
 SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
     {
         "random": _random,
@@ -92,6 +104,9 @@ SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
         "local": _local,
         "tpe": partial(_tpe, multivariate=False),
         "tpe-multivariate": partial(_tpe, multivariate=True),
+        "nsga2-20": partial(_nsga, make=nsga2, population=20),
+        "nsga2-50": partial(_nsga, make=nsga2, population=50),
+        "nsga3-20": partial(_nsga, make=nsga3, population=20),
     }
 )
 """Searches by the name on the command line."""

@@ -5,6 +5,7 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.search.base import Assignment, Search
 from praxis_evolve.search.campaign import Campaign
 from praxis_evolve.search.contract import SearchContract
+from praxis_evolve.search.deap_nsga import nsga2, nsga3
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import objectives
@@ -66,6 +67,24 @@ class TestMultivariateTPE(SearchContract):
             objectives=objectives(["bits_per_byte", "flops"]),
             multivariate=True,
         )
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestNSGA2(SearchContract):
+    def make(self) -> Search:
+        wanted = objectives(["bits_per_byte", "flops"])
+        return nsga2(TOY, seed=3, ladder=LADDER, objectives=wanted, births=32, population=8)
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestNSGA3(SearchContract):
+    def make(self) -> Search:
+        wanted = objectives(["bits_per_byte", "flops"])
+        return nsga3(TOY, seed=3, ladder=LADDER, objectives=wanted, births=32, population=8)
 
     def evaluate(self, assignment: Assignment) -> Result:
         return TOY.evaluate(assignment)
