@@ -12,6 +12,7 @@ from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.base import Search
 from praxis_evolve.search.deap_nsga import nsga2, nsga3
 from praxis_evolve.search.evolution import population_for, regularized_evolution
+from praxis_evolve.search.halving import hyperband, successive_halving
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import Objective
 from praxis_evolve.search.optuna_search import optuna_tpe
@@ -95,6 +96,10 @@ def _nsga(setting: Setting, *, make: Callable[..., Search], population: int) -> 
     )
 
 
+def _brackets(setting: Setting, *, make: Callable[..., Search]) -> Search:
+    return make(setting.words, seed=setting.seed, ladder=setting.ladder, births=setting.births)
+
+
 SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
     {
         "random": _random,
@@ -107,6 +112,8 @@ SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
         "nsga2-20": partial(_nsga, make=nsga2, population=20),
         "nsga2-50": partial(_nsga, make=nsga2, population=50),
         "nsga3-20": partial(_nsga, make=nsga3, population=20),
+        "halving": partial(_brackets, make=successive_halving),
+        "hyperband": partial(_brackets, make=hyperband),
     }
 )
 """Searches by the name on the command line."""

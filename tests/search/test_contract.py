@@ -7,6 +7,7 @@ from praxis_evolve.search.campaign import Campaign
 from praxis_evolve.search.contract import SearchContract
 from praxis_evolve.search.deap_nsga import nsga2, nsga3
 from praxis_evolve.search.evolution import regularized_evolution
+from praxis_evolve.search.halving import hyperband, successive_halving
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import objectives
 from praxis_evolve.search.optuna_search import optuna_tpe
@@ -85,6 +86,22 @@ class TestNSGA3(SearchContract):
     def make(self) -> Search:
         wanted = objectives(["bits_per_byte", "flops"])
         return nsga3(TOY, seed=3, ladder=LADDER, objectives=wanted, births=32, population=8)
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestSuccessiveHalving(SearchContract):
+    def make(self) -> Search:
+        return successive_halving(TOY, seed=3, ladder=LADDER, births=32)
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestHyperband(SearchContract):
+    def make(self) -> Search:
+        return hyperband(TOY, seed=3, ladder=LADDER, births=32)
 
     def evaluate(self, assignment: Assignment) -> Result:
         return TOY.evaluate(assignment)
