@@ -15,7 +15,7 @@ from praxis_evolve.search.evolution import population_for, regularized_evolution
 from praxis_evolve.search.halving import hyperband, successive_halving
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import Objective
-from praxis_evolve.search.optuna_search import optuna_tpe
+from praxis_evolve.search.optuna_search import optuna_nsga2, optuna_tpe
 from praxis_evolve.search.random import random_search
 
 
@@ -112,6 +112,7 @@ SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
         "nsga2-20": partial(_nsga, make=nsga2, population=20),
         "nsga2-50": partial(_nsga, make=nsga2, population=50),
         "nsga3-20": partial(_nsga, make=nsga3, population=20),
+        "optuna-nsga2-50": partial(_nsga, make=optuna_nsga2, population=50),
         "halving": partial(_brackets, make=successive_halving),
         "hyperband": partial(_brackets, make=hyperband),
     }

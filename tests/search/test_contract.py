@@ -10,7 +10,7 @@ from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.halving import hyperband, successive_halving
 from praxis_evolve.search.local_search import LocalSearch
 from praxis_evolve.search.objectives import objectives
-from praxis_evolve.search.optuna_search import optuna_tpe
+from praxis_evolve.search.optuna_search import optuna_nsga2, optuna_tpe
 from praxis_evolve.search.random import random_search
 from praxis_evolve.search.toy import Toy
 
@@ -102,6 +102,15 @@ class TestSuccessiveHalving(SearchContract):
 class TestHyperband(SearchContract):
     def make(self) -> Search:
         return hyperband(TOY, seed=3, ladder=LADDER, births=32)
+
+    def evaluate(self, assignment: Assignment) -> Result:
+        return TOY.evaluate(assignment)
+
+
+class TestOptunaNSGA2(SearchContract):
+    def make(self) -> Search:
+        wanted = objectives(["bits_per_byte", "flops"])
+        return optuna_nsga2(TOY, seed=3, ladder=LADDER, births=32, objectives=wanted, population=8)
 
     def evaluate(self, assignment: Assignment) -> Result:
         return TOY.evaluate(assignment)

@@ -1,4 +1,4 @@
-"""TPE behind ask and tell proposes what Optuna's own study does, but never again what was tried."""
+"""What is proposed is what a study of Optuna proposes, but never again what was tried."""
 
 from random import Random
 
@@ -11,7 +11,7 @@ from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.base import Asked, Birth, Event, Finished
 from praxis_evolve.search.draws import generator
 from praxis_evolve.search.objectives import objectives
-from praxis_evolve.search.optuna_search import optuna_tpe
+from praxis_evolve.search.optuna_search import optuna_nsga2, optuna_tpe
 from praxis_evolve.search.simulation import simulate
 from praxis_evolve.search.toy import Toy
 
@@ -57,6 +57,33 @@ def test_a_proposal_is_that_of_a_study_with_the_same_trials(names: list[str], mu
         assert ours is not None
         assert TOY.encode(ours.genome) == theirs.params
         assert ours.origin == "tpe"
+
+
+def test_generations_are_those_of_a_study_that_ran_alone():
+    """They part when the study proposes what was tried, which is in its third generation."""
+    toy, wanted = Toy(length=20), objectives(["bits_per_byte", "carry_bytes"])
+    search = optuna_nsga2(toy, seed=7, ladder=LADDER, births=60, objectives=wanted, population=10)
+    letters: dict[str, BaseDistribution] = {
+        name: CategoricalDistribution(values) for name, values in toy.choices.items()
+    }
+    study = optuna.create_study(directions=[StudyDirection.MINIMIZE] * 2)
+    born: list[str] = []
+    for number in range(60):
+        birth = Birth("run", "author", number)
+        study.sampler = optuna.samplers.NSGAIISampler(
+            seed=generator(7, birth).getrandbits(32), population_size=10
+        )
+        theirs, ours = study.ask(letters), search.ask(birth)
+        assert ours is not None
+        if toy.identify(toy.decode(theirs.params, "")) in born:
+            break
+        assert toy.encode(ours.genome) == theirs.params
+        born.append(toy.identify(ours.genome))
+        result = toy.evaluate(ours)
+        search.tell([Asked(ours), Finished(result)])
+        bits, costs = result.bits_per_byte or 0.0, toy.costs(ours.genome)
+        study.tell(theirs, [objective.coordinate(bits, costs) for objective in wanted])
+    assert len(born) > 20
 
 
 def test_what_was_tried_gives_way_to_what_is_new_until_nothing_is():
