@@ -40,7 +40,8 @@ def report(name: str, found: Sequence[Run], baseline: str) -> Iterator[str]:
     searchers = list(dict.fromkeys(searcher for searcher, _, _ in found))
     marks = columns(values)
     for figure in dict.fromkeys(figure for figure, _, _ in values):
-        yield f"\n{name}: {figure}, mean +- standard error; less that of {baseline}, 95 %"
+        less = f"; less that of {baseline} (half of 95 %)" if baseline in searchers else ""
+        yield f"\n{name}: {figure}, mean +- standard error{less}"
         yield f"{'':16s}" + "".join(f"{mark:>20s}" for mark in marks) + f"{'worst':>10s}"
         for searcher in searchers:
             cells = [values.get((figure, mark, searcher), {}) for mark in marks]
