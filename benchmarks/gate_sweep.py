@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -26,6 +25,7 @@ from typing import Any
 
 import torch
 
+from praxis_evolve.benchmarks.rows import add_row, end_line, known_rows
 from praxis_evolve.blocks.registry import Catalog
 from praxis_evolve.evaluator.gate import admission
 from praxis_evolve.genome.cost import Costs, costs, size_of
@@ -119,28 +119,6 @@ def offends(found: dict[str, Any]) -> bool:
     return bool(found.get("gaps") or found.get("refused") or found.get("raised"))
 
 
-def known_rows(path: Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of earlier calls by key, the last of each; half a last line is passed over.
-
-    A row that raised is passed over, too: it may have run out of something.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for line in path.read_text().splitlines() if path.exists() else ():
-        try:
-            read = json.loads(line)
-        except ValueError:
-            continue
-        found[read["key"]] = read
-    return {key: read for key, read in found.items() if "raised" not in read}
-
-
-def end_line(path: Path) -> None:
-    """End half a last line, so that the next row has a line of its own."""
-    if path.exists() and not f"\n{path.read_text()}".endswith("\n"):
-        with path.open("a") as file:
-            file.write("\n")
-
-
 def swept(asked: argparse.Namespace) -> Iterator[tuple[Subject, dict[str, Any]]]:
     """Yield every genome with its row, doing those that the file of rows does not have."""
     known = known_rows(asked.out)
@@ -150,8 +128,7 @@ def swept(asked: argparse.Namespace) -> Iterator[tuple[Subject, dict[str, Any]]]
         before = known.get(key, {"key": key})
         if "gaps" not in before or (subject.gated and "refused" not in before):
             known[key] = row(subject, before)
-            with asked.out.open("a") as file:
-                file.write(json.dumps(known[key]) + "\n")
+            add_row(asked.out, known[key])
         yield subject, known[key]
 
 

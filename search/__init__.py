@@ -1,12 +1,14 @@
 """Searches: what to try next, and what the trials say in the end. Torch-free.
 
 * ``base``: the seam: ``Assignment``, the events, the protocol ``Search`` (``ask``, ``tell``).
-* ``evolution``, ``random``: the algorithms, each a composition of the parts below.
-* ``asynchronous``: the class that they return; ``work``, ``scores``, ``population`` and
+* ``evolution``, ``random``, ``local_search``, ``optuna_search``, ``deap_nsga``,
+  ``halving``: the algorithms, each a composition of the parts below.
+* ``asynchronous``: the class that most of them return; ``work``, ``scores``, ``population`` and
   ``promotion`` are what it remembers of the events.
 * ``proposals``, ``tournament``, ``objectives``: where new genomes and their parents come from.
 * ``breeding``: what a search needs of a space; ``species`` gives it for our genomes, ``toy`` for a
-  landscape of strings; ``draws``: the random numbers of an ask.
+  landscape of strings; ``draws``: the random numbers of an ask; ``coding``: flat spaces, which
+  other tools can search.
 * ``finals``, ``intervals``: who won, and whether it beat the baselines.
 * ``replay``: asks a log again; ``simulation``: workers in simulated time; ``contract``: the tests
   that every search passes.

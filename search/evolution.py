@@ -18,7 +18,7 @@ from .tournament import tournament as tournament_of
 
 CROSSOVER = 0.22
 IMMIGRANTS = 0.05
-"""Shares of the children; the others are mutants."""
+"""Shares of the children unless given; the others are mutants."""
 
 
 def population_for(births: int) -> int:
@@ -36,6 +36,8 @@ def regularized_evolution(
     population: int = 64,
     births: int | None = None,
     tournament: int | None = None,
+    crossover: float = CROSSOVER,
+    immigrants: float = IMMIGRANTS,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
 
@@ -48,14 +50,25 @@ def regularized_evolution(
         population: how many of the last born may be parents.
         births: how many genomes are tried; twice the population unless given.
         tournament: contenders of one selection; a quarter of the population unless given.
+        crossover: the share of children with two parents; with no immigrants either, 0 leaves the
+            aging evolution of the paper, but for genomes that were tried: none is tried again.
+        immigrants: the share of samples among the children.
+
+    Raises:
+        ValueError: the shares are not from 0 to 1 together.
     """
+    if min(crossover, immigrants) < 0 or crossover + immigrants > 1:
+        raise ValueError(
+            f"the shares of children must be 0 or more and at most 1 together, but are "
+            f"{crossover=} and {immigrants=}; the rest are mutants"
+        )
     identify = remembering(breeding.identify)
     size = tournament or max(2, population // 4)
     select = tournament_of(breeding, objectives, size=size, among=population)
     children = mixed(
-        (1 - CROSSOVER - IMMIGRANTS, mutating(breeding, select)),
-        (CROSSOVER, crossing(breeding, select)),
-        (IMMIGRANTS, sampling(breeding, origin="immigrant")),
+        (1 - crossover - immigrants, mutating(breeding, select)),
+        (crossover, crossing(breeding, select)),
+        (immigrants, sampling(breeding, origin="immigrant")),
     )
     sample = sampling(breeding)
     founders = first(starting(starters or {}, breeding.identify), sample)

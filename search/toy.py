@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
+from ..blocks.ranges import Value
 from ..evaluator.result import Result
 from ..genome.cost import Costs
 from ..genome.graph import Entry, Genome, Part, Visit
@@ -53,6 +55,19 @@ class Toy:
         """Return the sum of the letters as every cost."""
         total = 1 + sum(self.read(genome))
         return Costs(total, float(total), float(total), float(total))
+
+    @property
+    def choices(self) -> dict[str, tuple[Value, ...]]:
+        """The letters of each place, by its number."""
+        return {str(place): tuple(range(self.letters)) for place in range(self.length)}
+
+    def encode(self, genome: Genome) -> dict[str, Value]:
+        """Return the letter of each place."""
+        return {str(place): letter for place, letter in enumerate(self.read(genome))}
+
+    def decode(self, values: Mapping[str, Value], birth: str) -> Genome:
+        """Return the genome of the letters of each place."""
+        return self.spell([int(values[str(place)]) for place in range(self.length)], birth)
 
     def spell(self, word: list[int], birth: str) -> Genome:
         """Return the genome of a word, its lineage after *birth*."""

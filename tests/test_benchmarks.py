@@ -106,3 +106,57 @@ def test_an_entry_is_beside_its_peer_or_says_why_not(tmp_path: Path) -> None:
     row = rows_of(tmp_path / "rows.jsonl", "hyper")["hyper"]
     assert row["given"] == {"dynamic": True}
     assert row["times_peer"] > 0 if "peer" in row else "hyper-connections" in row["problems"][0]
+
+
+def engine(out: Path, *more: str, bench: str = "") -> str:
+    size = ("--seeds", "2", "--budget", "40", "--marks", "20", "40", "--searchers", "random")
+    return output_of("engine", *size, "aging-10/3", "--out", str(out), "--bench", bench, *more)
+
+
+def test_runs_of_searches_go_on_where_they_were_killed(tmp_path: Path, made: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    text = engine(out, bench=str(made))
+    rows = out.read_text().splitlines()
+    assert len(rows) == 4
+    assert "nb201-c10: validation regret" in text
+    assert [line.split()[0] for line in text.splitlines() if "+-" in line and ":" not in line] == [
+        *("random", "aging-10/3") * 3
+    ]
+    out.write_text("\n".join([*rows[:3], rows[3][: len(rows[3]) // 2]]))
+    assert engine(out, bench=str(made)) == text
+    again = [json.loads(line) for line in (out.read_text().splitlines())[4:]]
+    assert [row["marks"] for row in again] == [json.loads(rows[3])["marks"]]
+    engine(out, "--workers", "3", bench=str(made))
+    assert len(out.read_text().splitlines()) == 9, "other workers are other runs"
+
+
+def test_a_table_that_is_not_there_is_passed_over_with_a_word(tmp_path: Path) -> None:
+    text = engine(tmp_path / "rows.jsonl", bench=str(tmp_path))
+    assert text.startswith("nb201-c10 is skipped: there is no")
+    assert "PRAXIS_BENCH" in text
+
+
+def test_a_budget_in_seconds_is_spent_on_rungs_and_not_more(tmp_path: Path, made: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    engine(out, "--rungs", "12", "200", "--seconds", "5000", "--objectives", "bits_per_byte",
+           "parameters", bench=str(made))  # fmt: skip
+    for row in map(json.loads, out.read_text().splitlines()):
+        assert 4000 < row["seconds"] <= 5000
+        assert 0 <= row["marks"]["end"]["hypervolume"] < 1
+        assert row["marks"]["end"]["validation regret"] >= 0
+
+
+def test_differences_are_paired_by_seed() -> None:
+    module = module_of("comparison")
+    values = {"low": (1.0, 2.0, 6.0), "high": (2.0, 4.0, 7.0)}
+    runs = [
+        (name, seed, {"marks": {mark: {"regret": value} for mark in ("30", "end")}})
+        for name, those in values.items()
+        for seed, value in enumerate(those)
+    ]
+    lines = list(module.report("table", runs, "low"))
+    assert "end" not in lines[1], "the end is the last mark of all runs"
+    low, high, gap = (line.split() for line in lines[2:])
+    assert low == ["low", "3.0000", "+-", "1.5275", "6.0000"]
+    assert high == ["high", "4.3333", "+-", "1.4530", "7.0000"]
+    assert gap == ["+1.3333", "(1.4342)"]  # 4.3027 standard errors of a third

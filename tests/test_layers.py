@@ -63,6 +63,14 @@ def test_torch_is_imported_only_where_models_live(path: Path) -> None:
     assert not any(target[0] == "torch" for target in imports(path)), f"{name} imports torch"
 
 
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_other_searches_are_imported_only_where_they_are_wrapped(path: Path) -> None:
+    wrapped = {"optuna": ("search/optuna_search.py",), "deap": ("search/deap_nsga.py",)}
+    name = str(path.relative_to(ROOT))
+    for target in imports(path):
+        assert name in wrapped.get(target[0], (name,)), f"{name} imports {target[0]}"
+
+
 def test_every_folder_with_sources_is_packaged() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     listed = set(project["tool"]["setuptools"]["packages"])

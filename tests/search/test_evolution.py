@@ -84,6 +84,43 @@ def test_the_population_is_born_of_starters_samples_and_then_children():
     assert all(len(child.parents) == parents[child.origin] for child in children)
 
 
+def test_mutants_alone_are_the_aging_evolution_of_the_paper():
+    toy, ranks = Toy(), Counter[int]()
+    for seed in range(8):
+        search = regularized_evolution(
+            toy,
+            seed=seed,
+            ladder=Ladder((100,)),
+            population=10,
+            tournament=3,
+            births=110,
+            crossover=0.0,
+            immigrants=0.0,
+        )
+        log = simulate(
+            search, toy.evaluate, workers=1, seconds=lambda _: 1.0, rng=Random(seed), deaths=0.0
+        )
+        born = [event.assignment for event in log if isinstance(event, Asked)]
+        scores = {toy.identify(a.genome): toy.evaluate(a).bits_per_byte or 0.0 for a in born}
+        names = list(scores)
+        for place, child in enumerate(born[10:], start=10):
+            assert child.origin == "letter"
+            living = sorted(names[place - 10 : place], key=lambda name: scores[name])
+            ranks[living.index(child.parents[0])] += 1
+    # The best of three of ten: the two worst never win.
+    assert set(ranks) == set(range(8))
+    assert ranks[0] / ranks.total() == pytest.approx(3 / 10, abs=0.05)
+    assert ranks[1] / ranks.total() == pytest.approx(7 / 10 * 3 / 9, abs=0.05)
+
+
+@pytest.mark.parametrize("shares", [(-0.1, 0.0), (0.6, 0.5)])
+def test_shares_that_are_none_are_refused(shares: tuple[float, float]):
+    with pytest.raises(ValueError, match="shares of children"):
+        regularized_evolution(
+            Toy(), seed=0, ladder=LADDER, crossover=shares[0], immigrants=shares[1]
+        )
+
+
 def test_no_genome_is_born_twice():
     toy = Toy(length=4, letters=4)
     log = run(evolution(toy, seed=0, births=150), toy, seed=0, deaths=0.0)

@@ -1,0 +1,27 @@
+"""Flat genomes: spaces of a fixed list of choices, which is all that many other tools know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ..blocks.ranges import Value
+from ..genome.graph import Genome
+from .breeding import Breeding
+
+
+class Coding(Breeding, Protocol):
+    """A ``Breeding`` whose genomes can be written as values by name, and read again."""
+
+    @property
+    def choices(self) -> Mapping[str, Sequence[Value]]:
+        """The values that each name can have, the same for all genomes."""
+        ...
+
+    def encode(self, genome: Genome) -> Mapping[str, Value]:
+        """Return the value of each name."""
+        ...
+
+    def decode(self, values: Mapping[str, Value], birth: str) -> Genome:
+        """Return the genome of these values, its lineage after *birth*."""
+        ...

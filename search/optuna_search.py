@@ -1,0 +1,185 @@
+"""Optuna's TPE and NSGA-II on flat genomes: what most people would use instead of this package.
+
+The more they know, the more often they propose what was tried. Optuna would evaluate that again;
+here mutations lead from it to the next genome that is new. Workers are kept apart by that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseGASampler, BaseSampler, NSGAIISampler, TPESampler
+from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial, TrialState, create_trial
+
+from ..evaluator.ladder import Ladder
+from ..genome.graph import Genome
+from .asynchronous import AsynchronousSearch
+from .breeding import remembering
+from .coding import Coding
+from .objectives import QUALITY, Objective
+from .population import Population
+from .proposals import Proposal, Proposer, first, fresh, sampling
+
+STARTUP = 10
+"""How many genomes are drawn by chance before; Optuna's own default."""
+
+STEPS = 64
+"""How many mutations lead away from a proposal that was tried, before a sample is taken."""
+
+
+def optuna_tpe(
+    coding: Coding,
+    *,
+    seed: int,
+    ladder: Ladder,
+    births: int,
+    objectives: Sequence[Objective] = (QUALITY,),
+    multivariate: bool = False,
+) -> AsynchronousSearch:
+    """Return a search whose genomes TPE proposes, from all that have a score at one rung.
+
+    That rung is the highest at which ``STARTUP`` genomes have one.
+
+    Args:
+        coding: the space, flat.
+        seed: seed of the run.
+        ladder: the rungs of training.
+        births: how many genomes are tried.
+        objectives: what is minimised; for several, by hypervolume (MOTPE).
+        multivariate: whether TPE looks at all choices together or at each by itself.
+    """
+
+    def sampler(seed: int) -> TPESampler:
+        return TPESampler(
+            seed=seed, n_startup_trials=STARTUP, multivariate=multivariate, constant_liar=False
+        )
+
+    history = _History(coding, objectives, sampler, _add)
+    return _search(history, "tpe", seed=seed, ladder=ladder, births=births)
+
+
+def optuna_nsga2(
+    coding: Coding,
+    *,
+    seed: int,
+    ladder: Ladder,
+    births: int,
+    objectives: Sequence[Objective] = (QUALITY,),
+    population: int = 50,
+) -> AsynchronousSearch:
+    """Return a search whose genomes Optuna's NSGA-II proposes, from the scores at one rung.
+
+    Generations are those of a study that was told the genomes in the order of age. The arguments
+    are those of ``optuna_tpe``, and how many are born in a generation and survive it.
+    """
+
+    def sampler(seed: int) -> NSGAIISampler:
+        return NSGAIISampler(seed=seed, population_size=population)
+
+    history = _History(coding, objectives, sampler, _ask_and_tell)
+    return _search(history, "nsga2", seed=seed, ladder=ladder, births=births)
+
+
+def _search(
+    history: _History, origin: str, *, seed: int, ladder: Ladder, births: int
+) -> AsynchronousSearch:
+    identify = remembering(history.coding.identify)
+    asking = _leading_on(_asking(history, origin), history.coding)
+    sample = sampling(history.coding)
+    propose = first(fresh((asking,), identify, tries=1), fresh((sample,), identify))
+    return AsynchronousSearch(
+        propose, identify, seed=seed, ladder=ladder, population=births, births=births
+    )
+
+
+def _asking(history: _History, origin: str) -> Proposer:
+    def propose(population: Population, rng: Random, birth: str) -> Proposal:
+        study = history.study(population)
+        study.sampler = history.sampler(rng.getrandbits(32))
+        trial = study.ask(history.distributions)
+        study.tell(trial, state=TrialState.FAIL)  # which samplers do not see
+        return Proposal(history.coding.decode(trial.params, birth), origin)
+
+    return propose
+
+
+def _leading_on(propose: Proposer, coding: Coding) -> Proposer:
+    """Mutate what *propose* offers until it is new, for so many steps."""
+
+    def led(population: Population, rng: Random, birth: str) -> Proposal | None:
+        offer = propose(population, rng, birth)
+        for _ in range(STEPS):
+            if offer is None or not population.seen(coding.identify(offer.genome)):
+                break
+            offer = offer._replace(genome=coding.mutate(offer.genome, rng, birth).genome)
+        return offer
+
+    return led
+
+
+class _History:
+    """A study in memory that holds the scores of a population, in the order of age."""
+
+    def __init__(
+        self,
+        coding: Coding,
+        objectives: Sequence[Objective],
+        sampler: Callable[[int], BaseSampler],
+        add: Callable[[optuna.Study, FrozenTrial], None],
+    ) -> None:
+        self.coding = coding
+        self.sampler = sampler
+        self.distributions: dict[str, BaseDistribution] = {
+            name: CategoricalDistribution(values) for name, values in coding.choices.items()
+        }
+        self._objectives = objectives
+        self._add = add
+        self._held: list[tuple[str, float]] = []
+        self._study = self._empty()
+
+    def study(self, population: Population) -> optuna.Study:
+        """Return the study; trials can only be added, so another past makes another study."""
+        rung, ground = population.ground(STARTUP)
+        scores = population.scores(rung)
+        told = [(genome_id, scores[genome_id]) for genome_id in ground]
+        if told[: len(self._held)] != self._held:
+            self._held, self._study = [], self._empty()
+        self._study.sampler = self.sampler(0)
+        for genome_id, score in told[len(self._held) :]:
+            self._add(self._study, self._trial(population.genomes[genome_id], score))
+        self._held = told
+        return self._study
+
+    def _trial(self, genome: Genome, score: float) -> FrozenTrial:
+        costs = self.coding.costs(genome)
+        return create_trial(
+            params=dict(self.coding.encode(genome)),
+            distributions=self.distributions,
+            values=[objective.coordinate(score, costs) for objective in self._objectives],
+        )
+
+    def _empty(self) -> optuna.Study:
+        level = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study
+        try:
+            return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(self._objectives))
+        finally:
+            optuna.logging.set_verbosity(level)
+
+
+def _add(study: optuna.Study, trial: FrozenTrial) -> None:
+    study.add_trial(trial)
+
+
+def _ask_and_tell(study: optuna.Study, trial: FrozenTrial) -> None:
+    """Add a trial as if the study had proposed it, by which it belongs to a generation."""
+    study.enqueue_trial(trial.params)
+    asked = study.ask(trial.distributions)
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))[-1]
+    if isinstance(study.sampler, BaseGASampler):  # it is not asked where all is given
+        study.sampler.get_trial_generation(study, running)
+    study.tell(asked, trial.values)
