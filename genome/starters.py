@@ -109,15 +109,16 @@ def ngram(space: Space, layers: int = LAYERS) -> Genome:
 def praxis(space: Space, layers: int = LAYERS) -> Genome:
     """Return the mixture that Praxis is known for.
 
-    Differential attention, soft-merged and product-key experts in turn, every other visit on half
-    of the tokens, hyper-connections, early exit.
+    Differential attention, soft-merged and product-key experts in turn, the product-key ones on
+    half of the tokens, hyper-connections, early exit.
     """
     mixer = _part(space, "differential")
     smear, peer = _part(space, "smear"), _part(space, "peer")
     pairs = [((mixer, None), (peer if n % 2 else smear, None)) for n in range(layers)]
     genome = _layers(space, pairs)
     mod = _part(space, "mod", capacity=0.5)
-    route = (replace(v, router=mod) if n % 2 else v for n, v in enumerate(genome.route))
+    # Soft-merged experts work by whole segments, which costs less than half of the tokens would.
+    route = (replace(v, router=mod) if n % 4 == 3 else v for n, v in enumerate(genome.route))
     genome = replace(genome, route=tuple(route))
     residual = _part(space, "hyper", streams=2)
     return _with_stack(genome, residual=residual, exit=_part(space, "calm"))
