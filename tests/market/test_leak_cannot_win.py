@@ -31,7 +31,7 @@ NAMES = ("attention", "glu", "mlp", "short_conv", "pre", "rmsnorm", "layernorm",
 CATALOG = installed().only(NAMES).extended(PEEK)
 CONTEXT = 32
 RUNGS = (12_800, 51_200)
-"""Long enough that whoever peeks has learned to by the end, whatever the rounding of the machine."""
+"""Long enough for whoever peeks to learn it by the end, whatever the rounding of the machine."""
 FLOOR = 3.8
 """Bits per byte that no honest model of random letters reaches: sixteen of them carry four."""
 
