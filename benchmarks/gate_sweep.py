@@ -88,7 +88,7 @@ def all_counted(genome: Genome, catalog: Catalog) -> Costs:
     route = tuple(replace(visit, router=None) for visit in genome.route)
     plain = counted(replace(genome, route=route), catalog=catalog, context=CONTEXT)
     form = canonical(genome, catalog)
-    size = size_of(form, context=CONTEXT)
+    size = size_of(form, catalog, context=CONTEXT)
     live = [visit.router for visit in form.route if visit.router is not None]
     own = sum(catalog[router.name].cost(size, router.settings).flops for router in live)
     return replace(real, flops=plain.flops + own / CONTEXT)

@@ -116,7 +116,10 @@ class Declaration:
     stand behind a router that leaves tokens out (its work there must not hang on which).
     ``head(size, settings)`` is, of an embedding whose tied head is no (V, W) matrix, the operations
     of decoding one token. ``usual(settings)`` returns, where several settings compute the same at
-    every width, the ones that stand for all of them in a genome's identity.
+    every width, the ones that stand for all of them in a genome's identity. ``lengthless`` says, of
+    a residual, a norm and a router, that no visit under it sees the length of what it reads: all
+    that is done with it comes behind the norm, which divides by the length (up to the small number
+    that norms add). Where all three say so, the sum of several reads is their mean.
     """
 
     name: str
@@ -136,6 +139,7 @@ class Declaration:
     routed: bool = True
     head: Callable[[Size, Settings], float] | None = None
     usual: Callable[[Settings], Settings] | None = None
+    lengthless: bool = False
     version: int = 1
 
     def load(self) -> type[Any]:

@@ -91,14 +91,14 @@ class Frame:
 
     def pack(self, x: Tensor) -> Tensor:
         """Move the real tokens of each row to the front, in order: (B, T, ...) to the same."""
-        return x if self.dense else x.gather(1, _like(self.packing[0], x))
+        return x if self.dense else x.gather(1, along(self.packing[0], x))
 
     def unpack(self, x: Tensor) -> Tensor:
         """Undo ``pack``: (B, T, ...) to the same."""
         if self.dense:
             return x
         inverse = self.once("inverse", lambda: self.packing[0].argsort(dim=1))
-        return x.gather(1, _like(inverse, x))
+        return x.gather(1, along(inverse, x))
 
     def select(self, index: Tensor, real: Tensor) -> Frame:
         """Return the frame of the tokens at *index* (B, N); where *real* is False stands a hole."""
@@ -116,7 +116,8 @@ class Frame:
         )
 
 
-def _like(index: Tensor, x: Tensor) -> Tensor:
+def along(index: Tensor, x: Tensor) -> Tensor:
+    """Return places (B, N) as the index by which x (B, T, ...) is gathered: (B, N, ...)."""
     return index.reshape(*index.shape, *(1,) * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])
 
 

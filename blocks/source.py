@@ -20,13 +20,21 @@ from .declaration import Declaration, Size
 
 OURS = (__package__ or "").partition(".")[0]
 
-SIZES = (Size(64, 128, 32), Size(96, 80, 16, 300), Size(96, 80, 16, 300, tokens=48))
+SIZES = (
+    Size(64, 128, 32),
+    Size(96, 80, 16, 300),
+    Size(96, 80, 16, 300, tokens=48),
+    Size(96, 80, 16, 300, tokens=16, past=32),
+    Size(96, 80, 16, 300, tokens=16, past=32, gaps=True),
+)
 DRAWS = 6
 """Where the cost formula is asked for the digest: a formula has no text of its own."""
 
-
-TOLD_APART = ("family", "summary", "paper", "settings", "cost", "share", "head", "usual")
-"""Fields that are words for people or names of genomes, or that are told by their values."""
+TOLD_APART = (
+    *("family", "summary", "paper", "usual", "lengthless"),
+    *("settings", "cost", "share", "head"),
+)
+"""Fields that are words for people or name genomes, and those that are told by their values."""
 
 
 class Sources:

@@ -18,7 +18,8 @@ from .exits import exit_places
 from .graph import Entry, Genome, Part, Visit
 from .identity import canonical
 from .merge import MERGES
-from .model import Model, ModelCarry, Output, PoolEntry, VisitModule
+from .model import Model, ModelCarry, Output
+from .visiting import PoolEntry, VisitModule
 
 __all__ = ["Model", "ModelCarry", "Output", "build"]
 

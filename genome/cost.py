@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ..blocks.declaration import Cost, Size
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .graph import Genome, Part, Stack, Visit
+from .graph import Genome, Part, Visit
 
 FLOAT_BYTES, INDEX_BYTES = 4, 8
 
@@ -35,17 +35,21 @@ class Costs:
     carry_bytes: float
 
 
-def size_of(genome: Genome, *, context: int, vocabulary: int = 256) -> Size:
-    """Return the measures that the declarations' formulas need."""
-    return Size(genome.stack.width, context, segment_length(genome, context), vocabulary)
+def size_of(genome: Genome, catalog: Catalog, *, context: int, vocabulary: int = 256) -> Size:
+    """Return the measures that the declarations' formulas need.
 
-
-def with_head(size: Size, stack: Stack, catalog: Catalog) -> Size:
-    """Return *size* with what decoding takes where a tied head is no plain matrix."""
-    declaration = catalog[stack.embedding.name]
-    if not stack.tied or declaration.head is None:
+    Where a tied head is no plain matrix its embedding says what decoding takes; one that is not in
+    the catalog says nothing.
+    """
+    stack = genome.stack
+    size = Size(stack.width, context, segment_length(genome, context), vocabulary)
+    embedding = stack.embedding
+    if not stack.tied or embedding.name not in catalog:
         return size
-    settings = {**declaration.defaults(), **stack.embedding.settings}
+    declaration = catalog[embedding.name]
+    if declaration.head is None:
+        return size
+    settings = {**declaration.defaults(), **embedding.settings}
     return replace(size, head=declaration.head(size, settings))
 
 
@@ -68,8 +72,7 @@ def costs(
     it nobody leaves. A token that left still passes the blocks that mix tokens, because their
     carry needs it.
     """
-    size = size_of(genome, context=context, vocabulary=vocabulary)
-    size = with_head(size, genome.stack, catalog)
+    size = size_of(genome, catalog, context=context, vocabulary=vocabulary)
     stays = _staying(genome, catalog, left)
     calls = [_call(genome, catalog, piece) for piece in pieces_of(size, genome.stack.feedback)]
     full = active = 0.0

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..blocks.frame import Frame, Note
+from ..blocks.frame import Frame, Note, along
+from .visiting import over
 
 
 class Heard(NamedTuple):
@@ -50,17 +51,18 @@ class Echo:
         self._heard = heard
         self._frame = frame
         self._slot = torch.where(frame.real, frame.at % delay, 0)
+        if heard is not None:
+            self._values = dict(zip(speaking, heard.values, strict=True))
+            written = heard.at.gather(1, self._slot) == frame.at - delay
+            self._said = written & frame.real & (frame.at >= delay)  # (B, T)
 
     def of(self, above: Sequence[int]) -> Tensor | None:
         """Return the mean of what these visits said D tokens ago, (B, T[, n], W); None: nothing."""
         if self._heard is None or not above:
             return None
-        heard, real = self._heard, self._frame.real
-        said = heard.at.gather(1, self._slot) == self._frame.at - self._delay
-        said = said & real & (self._frame.at >= self._delay)
-        values = dict(zip(self._speaking, heard.values, strict=True))
-        total = sum((values[visit] for visit in above[1:]), values[above[0]]) / len(above)
-        return _over(said, _gather(total, self._slot))
+        values = self._values
+        mean = sum((values[visit] for visit in above[1:]), values[above[0]]) / len(above)
+        return mean.gather(1, along(self._slot, mean)) * over(self._said, mean).to(mean.dtype)
 
     def after(self, values: Mapping[int, Tensor]) -> Heard:
         """Return the carry after this call, in which the visits had *values*."""
@@ -141,20 +143,7 @@ def _joined(parts: list[tuple[Note, float]]) -> Note:
     return replace(first, value=torch.stack([note.value * share for note, share in parts]).sum(0))
 
 
-def _gather(ring: Tensor, slot: Tensor) -> Tensor:
-    """Return what stands in these slots (B, T) of a ring (B, D, ...): (B, T, ...)."""
-    return ring.gather(1, _like(slot, ring))
-
-
 def _written(ring: Tensor, slot: Tensor, value: Tensor) -> Tensor:
     """Return the ring (B, D, ...) with values (B, T, ...) in these slots; slot D is nowhere."""
     wide = F.pad(ring, (0, 0) * (ring.dim() - 2) + (0, 1))
-    return wide.scatter(1, _like(slot, value), value)[:, :-1]
-
-
-def _like(slot: Tensor, x: Tensor) -> Tensor:
-    return slot.reshape(*slot.shape, *(1,) * (x.dim() - 2)).expand(-1, -1, *x.shape[2:])
-
-
-def _over(mask: Tensor, x: Tensor) -> Tensor:
-    return x * mask.reshape(*mask.shape, *(1,) * (x.dim() - 2)).to(x.dtype)
+    return wide.scatter(1, along(slot, value), value)[:, :-1]

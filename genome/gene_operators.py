@@ -43,7 +43,7 @@ def change_feedback(genome: Genome, space: Space, rng: Random, lineage: str) -> 
     """Move the delay of layerwise feedback to a neighbour, where a visit reads another."""
     del lineage
     delays = feedback_range(space.context)
-    if len(genome.route) == 1 or len(delays.options) == 1:
+    if len(genome.live_visits()) == 1 or len(delays.options) == 1:
         return None
     feedback = cast(int, delays.near(genome.stack.feedback, rng))
     return replace(genome, stack=replace(genome.stack, feedback=feedback))

@@ -36,18 +36,6 @@ at that value, and taken at it where a text lacks them.
 
 MERGES: tuple[Merge, ...] = get_args(Merge)
 
-LENGTHLESS = frozenset(
-    {
-        *("pre", "rezero", "sandwich", "hyper", "mhc", "frac"),
-        *("rmsnorm", "layernorm", "scalenorm"),
-        *("mod", "patch"),
-    }
-)
-"""Residuals, norms and routers of ours through which no visit sees the length of what it reads: all
-that the residual and the router do with it comes behind a norm, and the norm divides by the length.
-(Up to the small number that norms add; ``build`` makes one of the two forms.)
-"""
-
 
 def feedback_range(context: int) -> Choice:
     """Return the delays of feedback at a context: at most half of it, or little would be heard."""

@@ -18,7 +18,7 @@ from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .genes import LEGACY, LENGTHLESS
+from .genes import LEGACY
 from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit
 from .labelling import Wiring, canonical_order
 
@@ -180,7 +180,7 @@ class Form:
         """The merge of several reads; a sum is a mean where nothing sees its length."""
         stack, router = self._source.stack, visit.router
         parts = (stack.residual, stack.norm, *([] if router is None else [router]))
-        lengthless = all(part.name in LENGTHLESS for part in parts)
+        lengthless = all(self._catalog[part.name].lengthless for part in parts)
         return "mean" if visit.merge == "sum" and lengthless else visit.merge
 
     def _ending(self, visit: Visit) -> str:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..blocks.declaration import Place
 from ..blocks.frame import Frame, Note
-from ..blocks.kinds import Block, Carry, Exit, Inner, Norm, Residual, Router
+from ..blocks.kinds import Carry, Exit, Norm, Residual, Router
 from ..blocks.registry import Catalog
 from .cost import carry_free, segment_length
 from .feedback import Echo, Heard, joined_notes, piece_of, pieces
 from .graph import EMBEDDING, Genome, Visit
+from .leaving import Leaver
+from .visiting import PoolEntry, Step, VisitModule, run_visit, work_of
 
 
 class ModelCarry(NamedTuple):
@@ -38,61 +38,6 @@ class Output(NamedTuple):
     logits: Tensor
     carry: ModelCarry | None
     notes: list[Note]
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A visit with its references resolved."""
-
-    number: int
-    name: str
-    merged: Callable[[list[Tensor]], Tensor]
-    residual: Residual
-    router: Router | None
-    work: Inner
-    after: Norm
-    reads: tuple[int, ...]
-    base: int
-    exit: Exit | None
-    carry_free: bool
-    above: tuple[int, ...]
-    feedback: Tensor | None
-
-
-class PoolEntry(nn.Module):
-    """A block of the pool with its prelude: the weights that visits share."""
-
-    def __init__(self, block: nn.Module, prelude: nn.Module | None) -> None:
-        super().__init__()
-        self.block = block
-        self.prelude = prelude
-
-
-class VisitModule(nn.Module):
-    """What belongs to one visit: norms by place, residual, router, merge, feedback's factor."""
-
-    def __init__(
-        self,
-        norms: Mapping[str, nn.Module],
-        residual: nn.Module,
-        router: nn.Module | None,
-        merge: nn.Module | None,
-        feedback: nn.Parameter | None,
-    ) -> None:
-        super().__init__()
-        self.norms = nn.ModuleDict(dict(norms))
-        self.residual = residual
-        self.router = router
-        self.merge = merge
-        self.feedback = feedback
-
-    def norm(self, place: Place) -> Norm:
-        """Return the norm at a place, the identity where there is none."""
-        return cast(Norm, self.norms[place]) if place in self.norms else _same
-
-    def merged(self, streams: list[Tensor]) -> Tensor:
-        """Merge what was read: k streams (B, T[, n], W) -> (B, T[, n], W)."""
-        return streams[0] if self.merge is None else cast(Tensor, self.merge(streams))
 
 
 class Model(nn.Module):
@@ -174,7 +119,7 @@ class Model(nn.Module):
         return Output(torch.cat([each.logits for each in found], 1), carry, notes)
 
     def _pass(
-        self, tokens: Tensor, carry: ModelCarry | None, frame: Frame, steps: list[_Step]
+        self, tokens: Tensor, carry: ModelCarry | None, frame: Frame, steps: list[Step]
     ) -> Output:
         """Map tokens to logits at once."""
         x, embedded = self.embedding(tokens, carry.embedding if carry else None, frame)
@@ -214,12 +159,13 @@ class Model(nn.Module):
         streams: Tensor,
         carries: tuple[Carry, ...] | None,
         frame: Frame,
-        steps: list[_Step],
+        steps: list[Step],
         echo: Echo | None,
     ) -> tuple[list[Tensor], tuple[Carry, ...]]:
         values = dict[int, Tensor]({EMBEDDING: streams})
         after = list[Carry]()
-        leaver = _Leaver(self, frame)
+        leaving = bool(self.exits) and not self.training
+        leaver = Leaver(frame, active=leaving, reduce=self._reduce, decode=self.decode)
         for step in steps:
             frame.visit = step.name
             carry = carries[step.number] if carries else None
@@ -229,12 +175,12 @@ class Model(nn.Module):
             else:
                 read = step.merged([values[i] for i in step.reads])
                 heard = None if echo is None else echo.of(step.above)
-                value, carry = _visit(step, base, read, heard, carry, frame)
+                value, carry = run_visit(step, base, read, heard, carry, frame)
             values[step.number] = leaver.pass_on(step, base, value)
             after.append(carry)
         return [values[step.number] for step in self._steps], tuple(after)
 
-    def _order(self) -> list[_Step]:
+    def _order(self) -> list[Step]:
         """Return the steps; in training now and then with their work in another order.
 
         The graph of reads stays; what the visits do with them moves (LayerShuffle,
@@ -302,17 +248,17 @@ class Model(nn.Module):
             position = torch.maximum(position, frame.at.amax(1) + 1)
         return position
 
-    def _step(self, number: int, visit: Visit, catalog: Catalog) -> _Step:
+    def _step(self, number: int, visit: Visit, catalog: Catalog) -> Step:
         module = cast(VisitModule, self.visits[number])
         entry = cast(PoolEntry, self.pool[visit.block])
         exits = dict(self.exits.items())
-        return _Step(
+        return Step(
             number,
             f"visits.{number}",
             module.merged,
             cast(Residual, module.residual),
             cast("Router | None", module.router),
-            _work(module, entry),
+            work_of(module, entry),
             module.norm("sum"),
             visit.reads,
             visit.base_read,
@@ -321,101 +267,6 @@ class Model(nn.Module):
             self.genome.readers(number),
             module.feedback,
         )
-
-
-class _Leaver:
-    """Early exit within one pass: a token that left keeps the state that it left with."""
-
-    def __init__(self, model: Model, frame: Frame) -> None:
-        self._model = model
-        self._frame = frame
-        self._active = bool(model.exits) and not model.training
-        self._gone: Tensor | None = None  # (B, T) bool
-        self._kept: Tensor | None = None  # (B, T[, n], W)
-
-    def skips(self, step: _Step) -> bool:
-        """Whether nobody needs this visit: one token a row, all of them gone."""
-        gone = self._gone
-        if gone is None or not step.carry_free or gone.shape[1] != 1:
-            return False
-        return bool(gone.all())
-
-    def pass_on(self, step: _Step, base: Tensor, value: Tensor) -> Tensor:
-        """Copy the state of the tokens that left up to this visit, then let others leave."""
-        if not self._active:
-            return value
-        if self._gone is not None and self._kept is not None:
-            value = torch.where(_over(self._gone, value), self._kept, value)
-        if step.exit is not None:
-            self._leave(step.exit, base, value)
-        return value
-
-    def _leave(self, test: Exit, base: Tensor, value: Tensor) -> None:
-        reduce, decode = self._model._reduce, self._model.decode  # pyright: ignore[reportPrivateUsage]
-        margin = test(reduce(base), reduce(value), decode)
-        if self._gone is not None:  # who left decides nothing any more
-            margin = margin.masked_fill(self._gone, torch.inf)
-        self._gone = margin > 0
-        self._kept = value
-        real = self._frame.real
-        share = (self._gone & real).sum() / real.sum().clamp(min=1)
-        self._frame.note("exit", margin, "margin")
-        self._frame.note("left", share, "count")
-
-
-def _same(x: Tensor) -> Tensor:
-    return x
-
-
-def _work(visit: VisitModule, entry: PoolEntry) -> Inner:
-    """Return norm, prelude, block and norm of the branch as one function."""
-    before, after = visit.norm("before"), visit.norm("branch")
-    block = cast(Block, entry.block)
-    if entry.prelude is None:
-        return partial(_normed, before, block, after)
-    return partial(_preceded, before, cast(Block, entry.prelude), block, after)
-
-
-def _normed(
-    before: Norm, block: Block, after: Norm, x: Tensor, carry: Carry, frame: Frame
-) -> tuple[Tensor, Carry]:
-    y, carry = block(before(x), carry, frame)
-    return after(y), carry
-
-
-def _preceded(
-    before: Norm, prelude: Block, block: Block, after: Norm, x: Tensor, carry: Carry, frame: Frame
-) -> tuple[Tensor, Carry]:
-    first, own = (None, None) if carry is None else carry
-    x, first = prelude(before(x), first, frame)
-    y, own = block(x, own, frame)
-    return after(y), (first, own) if frame.keep else None
-
-
-def _visit(
-    step: _Step, base: Tensor, read: Tensor, heard: Tensor | None, carry: Carry, frame: Frame
-) -> tuple[Tensor, Carry]:
-    """Run one visit: streams (B, T[, n], W) to the same, and its next carry."""
-    x = step.residual.read(read)  # (B, T, W)
-    if step.router is None:
-        y, carry = step.work(x, carry, frame)
-        return _written(step, base, read, y, heard), carry
-    y, worked, carry = step.router(x, step.work, carry, frame)
-    new = _written(step, base, read, y, heard)
-    return torch.where(_over(worked, new), new, base), carry
-
-
-def _written(step: _Step, base: Tensor, read: Tensor, y: Tensor, heard: Tensor | None) -> Tensor:
-    """Return the stream with the block's output y (B, T, W) and what was heard."""
-    new = step.residual.write(base, read, y)
-    if heard is not None and step.feedback is not None:
-        new = torch.addcmul(new, heard, step.feedback)
-    return step.after(new)
-
-
-def _over(mask: Tensor, streams: Tensor) -> Tensor:
-    """Broadcast (B, T) over streams (B, T[, n], W)."""
-    return mask.reshape(*mask.shape, *(1,) * (streams.dim() - 2))
 
 
 def _hook(module: nn.Module) -> object:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..blocks.declaration import Cost
 from ..blocks.registry import Catalog
-from ..genome.cost import hearing, merge_cost, pieces_of, size_of, streams, with_head
+from ..genome.cost import hearing, merge_cost, pieces_of, size_of, streams
 from ..genome.exits import exit_places
 from ..genome.graph import Genome, Part
 from .repeats import living
@@ -49,8 +49,7 @@ class _Items:
         self.genome = genome
         self.catalog = catalog
         self.context = context
-        size = size_of(genome, context=context, vocabulary=vocabulary)
-        self.size = with_head(size, genome.stack, catalog)
+        self.size = size_of(genome, catalog, context=context, vocabulary=vocabulary)
         self.calls = pieces_of(self.size, genome.stack.feedback)
 
     def all(self) -> Iterator[tuple[str, Cost]]:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from ..blocks.declaration import Cost, Place
 from ..blocks.registry import Catalog
-from ..genome.cost import hearing, size_of, with_head
+from ..genome.cost import hearing, size_of
 from ..genome.exits import exit_places
 from ..genome.graph import EMBEDDING, Genome, Merge, Part
 from .naming import (
@@ -109,9 +109,7 @@ class _Maker:
         self.genome = genome
         self.catalog = catalog
         self.context = context
-        size, stack = size_of(genome, context=context, vocabulary=vocabulary), genome.stack
-        known = stack.embedding.name in catalog
-        self.size = with_head(size, stack, catalog) if known else size
+        self.size = size_of(genome, catalog, context=context, vocabulary=vocabulary)
         self.vocabulary = vocabulary
         self.letters = shared_letters(genome)
         known = all(entry.block.name in catalog for entry in genome.pool)

@@ -14,8 +14,10 @@ TORCH = (
     "blocks/",
     "genome/build.py",
     "genome/feedback.py",
+    "genome/leaving.py",
     "genome/merge.py",
     "genome/model.py",
+    "genome/visiting.py",
     "evaluator/",
 )
 TORCH_FREE_BLOCKS = ("ranges.py", "declaration.py", "registry.py", "catalog.py", "__init__.py")

@@ -26,6 +26,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         paper="arXiv:1910.07467",
         path="praxis_evolve.blocks.norm.rmsnorm:RMSNorm",
         cost=_rmsnorm,
+        lengthless=True,
     ),
     Declaration(
         name="layernorm",
@@ -35,6 +36,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         paper="arXiv:1607.06450",
         path="praxis_evolve.blocks.norm.layernorm:LayerNorm",
         cost=_layernorm,
+        lengthless=True,
     ),
     Declaration(
         name="scalenorm",
@@ -44,5 +46,6 @@ DECLARATIONS: tuple[Declaration, ...] = (
         paper="arXiv:1910.05895",
         path="praxis_evolve.blocks.norm.scalenorm:ScaleNorm",
         cost=_scalenorm,
+        lengthless=True,
     ),
 )

@@ -52,6 +52,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         paper="arXiv:2002.04745",
         path="praxis_evolve.blocks.residual.added:AddedResidual",
         cost=_added,
+        lengthless=True,
     ),
     Declaration(
         name="rezero",
@@ -61,6 +62,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         paper="arXiv:2003.04887",
         path="praxis_evolve.blocks.residual.rezero:ReZeroResidual",
         cost=_rezero,
+        lengthless=True,
     ),
     Declaration(
         name="hyper",
@@ -74,6 +76,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
             "streams": Setting(Choice((2, 4), ordered=True), 2, "number of residual streams"),
             "dynamic": Setting(Choice((False, True)), False, "whether tokens change the mixing"),
         },
+        lengthless=True,
     ),
     Declaration(
         name="post",
@@ -94,6 +97,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
         path="praxis_evolve.blocks.residual.added:AddedResidual",
         cost=_added,
         norms=("before", "branch"),
+        lengthless=True,
     ),
     Declaration(
         name="frac",
@@ -107,6 +111,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
             "fractions": Setting(Choice((2, 4, 8), ordered=True), 4, "parts of the width"),
             "dynamic": Setting(Choice((False, True)), False, "whether tokens change the mixing"),
         },
+        lengthless=True,
     ),
     Declaration(
         name="mhc",
@@ -120,5 +125,6 @@ DECLARATIONS: tuple[Declaration, ...] = (
             "streams": Setting(Choice((2, 4), ordered=True), 2, "number of residual streams"),
             "dynamic": Setting(Choice((False, True)), True, "whether tokens change the mixing"),
         },
+        lengthless=True,
     ),
 )

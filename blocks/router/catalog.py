@@ -41,6 +41,7 @@ DECLARATIONS: tuple[Declaration, ...] = (
             )
         },
         share=_share,
+        lengthless=True,
     ),
     Declaration(
         name="patch",
@@ -72,5 +73,6 @@ DECLARATIONS: tuple[Declaration, ...] = (
             ),
         },
         share=patch_share,
+        lengthless=True,
     ),
 )

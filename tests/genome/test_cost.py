@@ -76,7 +76,7 @@ def test_tokens_that_left_save_only_blocks_that_remember_nothing() -> None:
     )
     glu = CATALOG["glu"]
     settings = next(e.block.settings for e in genome.pool if e.block.name == "glu")
-    saved = glu.cost(size_of(genome, context=CONTEXT), settings).flops / CONTEXT
+    saved = glu.cost(size_of(genome, CATALOG, context=CONTEXT), settings).flops / CONTEXT
     assert nobody - everybody == pytest.approx(3 * saved)
     assert nobody - half == pytest.approx(1.5 * saved)
 

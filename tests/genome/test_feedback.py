@@ -177,7 +177,7 @@ def test_rows_that_the_model_counts_are_cut_evenly() -> None:
     frame = dense_frame(2, 40, context=CONTEXT, segment=8)
     assert pieces(frame, DELAY, counted=True) == [(0, 16), (16, 32), (32, 40)]
     assert pieces(dense_frame(2, 0, context=4, segment=2), DELAY, counted=True) == [(0, 0)]
-    size = size_of(memoryless((Visit(0),)), context=40)
+    size = size_of(memoryless((Visit(0),)), CATALOG, context=40)
     calls = [(each.past, each.row) for each in pieces_of(size, DELAY)]
     assert calls == [(0, 16), (16, 16), (32, 8)]
 
