@@ -53,6 +53,19 @@ def _evolution(setting: Setting) -> Search:
     )
 
 
+def _unscreened(setting: Setting) -> Search:
+    return regularized_evolution(
+        setting.words,
+        seed=setting.seed,
+        ladder=setting.ladder,
+        objectives=setting.objectives,
+        population=population_for(setting.expected),
+        births=setting.births,
+        niches=0.0,
+        screen=False,
+    )
+
+
 def _aging(setting: Setting, *, population: int, tournament: int) -> Search:
     """Real et al. 2019: mutants only."""
     return regularized_evolution(
@@ -65,6 +78,8 @@ def _aging(setting: Setting, *, population: int, tournament: int) -> Search:
         births=setting.births,
         crossover=0.0,
         immigrants=0.0,
+        niches=0.0,
+        screen=False,
     )
 
 
@@ -104,6 +119,7 @@ SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
     {
         "random": _random,
         "evolution": _evolution,
+        "unscreened": _unscreened,
         "aging-10/3": partial(_aging, population=10, tournament=3),
         "aging-64/16": partial(_aging, population=64, tournament=16),
         "local": _local,

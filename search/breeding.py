@@ -1,14 +1,20 @@
-"""What a search needs to know of a space of genomes: five functions, and nothing else of it."""
+"""What a search needs to know of a space of genomes: seven functions, and nothing else of it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from random import Random
 from typing import Protocol
 
 from ..genome.cost import Costs
 from ..genome.graph import Genome
 from ..genome.mutation import Child
+from ..genome.traits import Trait
+
+
+REMEMBERED = 16
+"""More than an ask has candidates."""
 
 
 class Breeding(Protocol):
@@ -39,17 +45,28 @@ class Breeding(Protocol):
         """Return what the genome costs, by formula."""
         ...
 
+    def niche(self, genome: Genome) -> Hashable:
+        """Return the kind that the genome is of; the best of each kind is kept."""
+        ...
+
+    def traits(self, genome: Genome) -> frozenset[Trait]:
+        """Return what the genome is made of; genomes are alike as far as they share traits."""
+        ...
+
 
 def remembering(identify: Callable[[Genome], str]) -> Callable[[Genome], str]:
-    """Return *identify* with a memory of the last genome: an id is costly, and asked for twice.
+    """Return *identify* with a memory of the last genomes: an id is costly, and asked for twice.
 
     Once by the ask that finds the genome new, and again by the telling of that ask.
     """
-    last: list[tuple[Genome, str]] = []
+    last = OrderedDict[int, tuple[Genome, str]]()
 
     def identified(genome: Genome) -> str:
-        if not last or last[0][0] is not genome:
-            last[:] = [(genome, identify(genome))]
-        return last[0][1]
+        known = last.get(id(genome))
+        if known is None:
+            known = last[id(genome)] = genome, identify(genome)
+            if len(last) > REMEMBERED:
+                last.popitem(last=False)
+        return known[1]
 
     return identified

@@ -12,8 +12,10 @@ from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
 from .breeding import Breeding, remembering
+from .niches import NICHED, with_niches
 from .objectives import QUALITY, Objective
 from .proposals import crossing, first, founding, fresh, mixed, mutating, sampling, starting
+from .screen import judging, screened
 from .tournament import tournament as tournament_of
 
 CROSSOVER = 0.22
@@ -38,6 +40,8 @@ def regularized_evolution(
     tournament: int | None = None,
     crossover: float = CROSSOVER,
     immigrants: float = IMMIGRANTS,
+    niches: float = NICHED,
+    screen: bool = True,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
 
@@ -65,11 +69,17 @@ def regularized_evolution(
     identify = remembering(breeding.identify)
     size = tournament or max(2, population // 4)
     select = tournament_of(breeding, objectives, size=size, among=population)
-    children = mixed(
+    if niches:
+        select = with_niches(select, breeding, share=niches)
+    kinds = (
         (1 - crossover - immigrants, mutating(breeding, select)),
         (crossover, crossing(breeding, select)),
         (immigrants, sampling(breeding, origin="immigrant")),
     )
+    if screen:
+        judge = judging(breeding, objectives)
+        kinds = tuple((w, screened(fresh((kind,), identify), judge)) for w, kind in kinds)
+    children = mixed(*kinds)
     sample = sampling(breeding)
     founders = first(starting(starters or {}, breeding.identify), sample)
     return AsynchronousSearch(

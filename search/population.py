@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ..genome.graph import Genome
 from .base import Birth
+from .standing import standings
 
 Age = tuple[int, str]
 """Number and author of a birth: smaller is older. Run times play no part, so none is favoured."""
@@ -27,12 +28,19 @@ class Population:
         self._seen: set[str] = set()
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
         self._lowest = rungs[0]
+        self.version = 0
+        """How often a score was set: what is computed of the scores is good for one version."""
         self._by_age: list[tuple[Age, str]] = []
 
     @property
     def genomes(self) -> Mapping[str, Genome]:
         """The genomes that are at hand, by id."""
         return MappingProxyType(self._genomes)
+
+    @property
+    def lowest(self) -> int:
+        """The rung at which every genome begins."""
+        return self._lowest
 
     @property
     def births(self) -> int:
@@ -46,6 +54,10 @@ class Population:
     def scores(self, rung: int) -> Mapping[str, float]:
         """Return the bits per byte at *rung* by genome id."""
         return MappingProxyType(self._scores[rung])
+
+    def standings(self) -> dict[str, float]:
+        """Return the standing of each genome that has a score; see ``standing.standings``."""
+        return standings(self._scores)
 
     def know(self, genome_id: str, genome: Genome) -> None:
         """Note that the genome of this id is *genome*."""
@@ -63,6 +75,7 @@ class Population:
 
     def score(self, genome_id: str, rung: int, bits_per_byte: float | None) -> None:
         """Set the score of a genome at a rung, or take it away."""
+        self.version += 1
         if rung == self._lowest:
             self._seen.add(genome_id)
         self._leave(genome_id)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from random import Random
 from statistics import NormalDist
 
-from .traits import Trait
+from ..genome.traits import Trait
 
 PRIOR = 4.0
 """How many genomes of middling standing a trait begins with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -11,6 +12,12 @@ from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.mutation import Child, mutate
 from ..genome.space import Space
+from ..genome.traits import Trait, traits
+
+
+def _most(names: Sequence[str]) -> str:
+    """Return the most frequent name, the first of the alphabet of several."""
+    return max(sorted(set(names)), key=names.count, default="")
 
 
 @dataclass
@@ -38,3 +45,15 @@ class Species:
     def costs(self, genome: Genome) -> Costs:
         """Return what the genome costs at the space's context."""
         return self.space.costs(genome)
+
+    def niche(self, genome: Genome) -> tuple[int, str, str]:
+        """Return the octave of the parameters and the families of mixers and of the others."""
+        catalog = self.space.catalog
+        declared = [catalog[genome.pool[genome.route[n].block].block.name] for n in genome.live_visits()]
+        mixers = [each.family for each in declared if each.mixes]
+        others = [each.family for each in declared if not each.mixes]
+        return self.costs(genome).parameters.bit_length(), _most(mixers), _most(others)
+
+    def traits(self, genome: Genome) -> frozenset[Trait]:
+        """Return the traits of what of the genome is alive."""
+        return traits(genome, self.space.catalog)

@@ -14,6 +14,7 @@ from ..evaluator.result import Result
 from ..genome.cost import Costs
 from ..genome.graph import Entry, Genome, Part, Visit
 from ..genome.mutation import Child
+from ..genome.traits import Trait
 from .base import Assignment
 from .draws import lot
 
@@ -55,6 +56,15 @@ class Toy:
         """Return the sum of the letters as every cost."""
         total = 1 + sum(self.read(genome))
         return Costs(total, float(total), float(total), float(total))
+
+    def niche(self, genome: Genome) -> int:
+        """Return the half of the alphabet that the first letter is of."""
+        return self.read(genome)[0] * 2 // self.letters
+
+    def traits(self, genome: Genome) -> frozenset[Trait]:
+        """Return the letter of each place."""
+        word = self.read(genome)
+        return frozenset(Trait(str(place), str(letter)) for place, letter in enumerate(word))
 
     @property
     def choices(self) -> dict[str, tuple[Value, ...]]:

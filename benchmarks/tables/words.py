@@ -11,6 +11,7 @@ from praxis_evolve.blocks.ranges import Value
 from praxis_evolve.genome.cost import Costs
 from praxis_evolve.genome.graph import Entry, Genome, Part, Visit
 from praxis_evolve.genome.mutation import Child
+from praxis_evolve.genome.traits import Trait
 
 Word = tuple[int, ...]
 """The number of the option that is chosen at each place."""
@@ -67,6 +68,16 @@ class Words:
     def costs(self, genome: Genome) -> Costs:
         """Return the costs that the table knows."""
         return self.price(self.read(genome))
+
+    def niche(self, genome: Genome) -> int:
+        """Return the octave of the parameters."""
+        return self.costs(genome).parameters.bit_length()
+
+    def traits(self, genome: Genome) -> frozenset[Trait]:
+        """Return what is chosen at each place that is live."""
+        word = self.read(genome)
+        places = [(self.places[number], word[number]) for number in self.live(word)]
+        return frozenset(Trait(place.name, str(place.options[n])) for place, n in places)
 
     @property
     def choices(self) -> dict[str, tuple[Value, ...]]:

@@ -21,7 +21,7 @@ from praxis_evolve.search.shares import (
     floored,
 )
 from praxis_evolve.search.standing import scores_by_rung, standings
-from praxis_evolve.search.traits import Trait
+from praxis_evolve.genome.traits import Trait
 
 
 def result(genome: str, bits: float | None, rung: int = 1, replica: int = 0) -> Result:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from ..blocks.ranges import Integer, Range, Real, Value
 from ..blocks.registry import Catalog
-from ..genome.genes import SEGMENTS, TRAINING
-from ..genome.graph import EMBEDDING, Entry, Genome, Part, Visit
-from ..genome.identity import canonical
+from .genes import SEGMENTS, TRAINING
+from .graph import EMBEDDING, Entry, Genome, Part, Visit
+from .identity import canonical
 
 BINS = 5
 """Into how many stretches of equal length a range of numbers is cut."""

@@ -14,7 +14,7 @@ from praxis_evolve.blocks.registry import installed
 from praxis_evolve.genome.graph import Entry, Visit
 from praxis_evolve.genome.space import Space
 from praxis_evolve.genome.starters import starters
-from praxis_evolve.search.traits import BINS, Trait, bin_text, traits
+from praxis_evolve.genome.traits import BINS, Trait, bin_text, traits
 
 CATALOG = installed()
 SPACE = Space(CATALOG)

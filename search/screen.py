@@ -1,0 +1,157 @@
+"""The screen: several children are bred and the most promising by a surrogate is proposed.
+
+A surrogate that drives gets stuck where it errs; here some proposals pass it by, and all descend
+from genomes that were measured (pre-selection; Jin 2011, Swarm and Evolutionary Computation 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from statistics import NormalDist
+
+import moocore
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri
+
+from ..genome.graph import Genome
+from ..genome.traits import Trait
+from .breeding import Breeding
+from .objectives import REFERENCE, Objective
+from .population import Population
+from .proposals import Proposal, Proposer
+from .surrogate import Surrogate
+
+CANDIDATES = 8
+BYPASS = 0.2
+"""How many children a proposal is chosen from, and the share of proposals that is not chosen."""
+
+MATURE = 3
+"""After how many populations of results there is enough to learn from."""
+
+QUANTILE = NormalDist().inv_cdf(0.975)
+
+MOST = 1024
+"""How many genomes the surrogate learns from, the last of them: its cost is their third power."""
+
+Floats = npt.NDArray[np.float64]
+Choose = Callable[[Sequence[Genome]], int]
+"""Returns the place of the most promising genome."""
+
+
+def screened(
+    propose: Proposer,
+    judging: Callable[[Population], Choose | None],
+    *,
+    candidates: int = CANDIDATES,
+    bypass: float = BYPASS,
+) -> Proposer:
+    """Offer the best of several offers, by the judge of the population, if it has one already."""
+
+    def screen(population: Population, rng: Random, birth: str) -> Proposal | None:
+        choose = None if rng.random() < bypass else judging(population)
+        if choose is None:
+            return propose(population, rng, birth)
+        offers = [propose(population, rng, birth) for _ in range(candidates)]
+        found = [offer for offer in offers if offer is not None]
+        return found[choose([offer.genome for offer in found])] if found else None
+
+    return screen
+
+
+def judging(
+    breeding: Breeding, objectives: Sequence[Objective]
+) -> Callable[[Population], Choose | None]:
+    """Return what makes a judge of a population, once for each of its states."""
+    known: dict[str, frozenset[Trait]] = {}
+    last: list[tuple[int, Choose]] = []
+
+    def judge(population: Population) -> Choose | None:
+        places = population.standings()
+        if len(places) < MATURE * population.size:
+            return None
+        if not last or last[0][0] != population.version:
+            last[:] = [(population.version, learned(population, places))]
+        return last[0][1]
+
+    def learned(population: Population, places: dict[str, float]) -> Choose:
+        names = [name for name in places if name in population.genomes][-MOST:]
+        for name in names:
+            if name not in known:
+                known[name] = breeding.traits(population.genomes[name])
+        merits: Floats = ndtri([places[name] for name in names])
+        surrogate = Surrogate([known[name] for name in names], merits.tolist())
+        if len(objectives) == 1:
+            return _by_merit(breeding, surrogate)
+        front = _Front(breeding, objectives, population, dict(zip(names, merits, strict=True)))
+        return _by_front(breeding, surrogate, front)
+
+    return judge
+
+
+def _optimistic(breeding: Breeding, surrogate: Surrogate, genomes: Sequence[Genome]) -> Floats:
+    """Return the upper end of the 95 % interval of the merit of each genome."""
+    mean, spread = surrogate.predict([breeding.traits(genome) for genome in genomes])
+    return mean + QUANTILE * spread
+
+
+def _by_merit(breeding: Breeding, surrogate: Surrogate) -> Choose:
+    return lambda genomes: int(np.argmax(_optimistic(breeding, surrogate, genomes)))
+
+
+def _by_front(breeding: Breeding, surrogate: Surrogate, front: _Front) -> Choose:
+    def choose(genomes: Sequence[Genome]) -> int:
+        merits = _optimistic(breeding, surrogate, genomes)
+        gains = [front.gain(*each) for each in zip(genomes, merits, strict=True)]
+        return max(range(len(gains)), key=gains.__getitem__)
+
+    return choose
+
+
+class _Front:
+    """What is not dominated of what was measured, and what a genome would add to it."""
+
+    def __init__(
+        self,
+        breeding: Breeding,
+        objectives: Sequence[Objective],
+        population: Population,
+        merits: dict[str, float],
+    ) -> None:
+        self._breeding, self._objectives = breeding, objectives
+        names = sorted(merits, key=lambda name: (merits[name], name))
+        scores = population.scores(population.lowest)
+        self._merits = np.array([merits[name] for name in names])
+        self._values = np.array(sorted((scores[name] for name in names), reverse=True))
+        rows = [
+            self._point(population.genomes[name], value)
+            for name, value in zip(names, self._values, strict=True)
+        ]
+        points = np.array(rows)
+        front = points[moocore.is_nondominated(points)]
+        self._low, self._span = front.min(axis=0), np.ptp(front, axis=0)
+        self._front = self._scaled(front)
+        self._volume = moocore.hypervolume(self._front, ref=REFERENCE)
+
+    def gain(self, genome: Genome, merit: float) -> tuple[float, float]:
+        """Return the hypervolume that a genome adds, and how far it is from adding any."""
+        point = self._scaled(np.array(self._point(genome, self._value(merit))))
+        volume = moocore.hypervolume(np.vstack([self._front, point]), ref=REFERENCE)
+        return volume - self._volume, float((self._front - point).max(axis=1).min())
+
+    def _value(self, merit: float) -> float:
+        """Return the value at a place among the measured ones, or beyond the best of them."""
+        best, some = self._merits[-1], -1 - len(self._merits) // 4
+        if merit <= best:
+            return float(np.interp(merit, self._merits, self._values))
+        run = best - self._merits[some]
+        slope = (self._values[-1] - self._values[some]) / run if run > 0 else 0.0
+        return float(self._values[-1] + slope * (merit - best))
+
+    def _point(self, genome: Genome, value: float) -> list[float]:
+        costs = self._breeding.costs(genome)
+        return [objective.coordinate(value, costs) for objective in self._objectives]
+
+    def _scaled(self, points: Floats) -> Floats:
+        return (points - self._low) / np.where(self._span > 0, self._span, 1.0)
