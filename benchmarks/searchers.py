@@ -53,7 +53,7 @@ def _evolution(setting: Setting) -> Search:
     )
 
 
-def _unscreened(setting: Setting) -> Search:
+def _part(setting: Setting, **parts: bool) -> Search:
     return regularized_evolution(
         setting.words,
         seed=setting.seed,
@@ -61,8 +61,7 @@ def _unscreened(setting: Setting) -> Search:
         objectives=setting.objectives,
         population=population_for(setting.expected),
         births=setting.births,
-        niches=0.0,
-        screen=False,
+        **parts,
     )
 
 
@@ -79,6 +78,7 @@ def _aging(setting: Setting, *, population: int, tournament: int) -> Search:
         crossover=0.0,
         immigrants=0.0,
         niches=0.0,
+        shares=False,
         screen=False,
     )
 
@@ -119,7 +119,9 @@ SEARCHERS: Mapping[str, Callable[[Setting], Search]] = MappingProxyType(
     {
         "random": _random,
         "evolution": _evolution,
-        "unscreened": _unscreened,
+        "without-shares": partial(_part, shares=False),
+        "without-screen": partial(_part, screen=False),
+        "with-neither": partial(_part, shares=False, screen=False),
         "aging-10/3": partial(_aging, population=10, tournament=3),
         "aging-64/16": partial(_aging, population=64, tournament=16),
         "local": _local,

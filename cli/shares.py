@@ -46,9 +46,9 @@ def shares(
 
 def shares_of(run: Opened) -> Shares:
     """Return the shares by all results of a run's search."""
+    from ..genome.traits import traits
     from ..search.shares import Shares
     from ..search.standing import scores_by_rung, standings
-    from ..genome.traits import traits
 
     places = standings(scores_by_rung((result, 1.0) for result in run.plan.results))
     population = run.plan.evolution.population

@@ -15,6 +15,8 @@ from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
+from .taste import EVEN, Taste
+from .traits import Trait, block_trait, family_trait, part_trait, setting_trait, training_trait
 
 Thing = TypeVar("Thing")
 
@@ -35,19 +37,30 @@ plain chain, and of genomes whose layers are all alike.
 """
 
 
-def fresh_part(declaration: Declaration, rng: Random) -> Part:
+def fresh_part(declaration: Declaration, rng: Random, taste: Taste = EVEN) -> Part:
     """Return a part at its defaults or with every setting drawn from its range."""
     if rng.random() < AT_DEFAULTS:
         return Part(declaration.name, declaration.defaults())
-    return Part(
-        declaration.name,
-        {name: setting.range.sample(rng) for name, setting in declaration.settings.items()},
+    drawn = {name: _setting(declaration, name, rng, taste) for name in declaration.settings}
+    return Part(declaration.name, drawn)
+
+
+def _setting(declaration: Declaration, name: str, rng: Random, taste: Taste) -> Value:
+    range_ = declaration.settings[name].range
+    return taste.draw(
+        rng, lambda: range_.sample(rng), lambda value: setting_trait(declaration, name, value)
     )
 
 
 def pick(rng: Random, options: Sequence[Thing]) -> Thing | None:
     """Return one of *options*, or None where there is none."""
     return rng.choice(options) if options else None
+
+
+def fresh_of(slot: str, options: Sequence[Declaration], rng: Random, taste: Taste = EVEN) -> Part:
+    """Return a fresh part for a slot, of one of the declarations."""
+    declaration = taste.choose(rng, options, lambda option: part_trait(slot, option))
+    return fresh_part(declaration, rng, taste)
 
 
 def blocks(catalog: Catalog, *, mixes: bool | None = None) -> Sequence[Declaration]:
@@ -60,53 +73,83 @@ def preludes(catalog: Catalog) -> Sequence[Declaration]:
     return [d for d in catalog.of("block") if d.prelude]
 
 
-def fresh_block(catalog: Catalog, rng: Random, *, mixes: bool | None = None) -> Part:
+def fresh_block(
+    catalog: Catalog, rng: Random, *, mixes: bool | None = None, taste: Taste = EVEN
+) -> Part:
     """Return a fresh block, first choosing its family, so that large families do not crowd.
 
     Where the catalog has none of the kind asked for, any block will do.
     """
     options = blocks(catalog, mixes=mixes) or blocks(catalog)
-    family = rng.choice(sorted({declaration.family for declaration in options}))
-    return fresh_part(rng.choice([d for d in options if d.family == family]), rng)
+    families = {declaration.family: declaration for declaration in reversed(options)}
+    chosen = taste.choose(rng, [families[name] for name in sorted(families)], family_trait)
+    alike = [d for d in options if d.family == chosen.family]
+    return fresh_part(taste.choose(rng, alike, block_trait), rng, taste)
 
 
-def fresh_entry(catalog: Catalog, rng: Random, lineage: str, *, mixes: bool | None = None) -> Entry:
+def fresh_entry(
+    catalog: Catalog,
+    rng: Random,
+    lineage: str,
+    *,
+    mixes: bool | None = None,
+    taste: Taste = EVEN,
+) -> Entry:
     """Return a pool entry with a fresh block, now and then with a prelude."""
-    block = fresh_block(catalog, rng, mixes=mixes)
+    block = fresh_block(catalog, rng, mixes=mixes, taste=taste)
     options = preludes(catalog)
-    prelude = fresh_part(rng.choice(options), rng) if _chance(rng, WITH_PRELUDE, options) else None
+    chance = _chance(rng, WITH_PRELUDE, options)
+    prelude = fresh_of("prelude", options, rng, taste) if chance else None
     rounded = catalog[block.name].projects and rng.random() < ROUNDED
     return Entry(block, prelude, lineage, rng.choice(PRECISIONS[1:]) if rounded else "full")
 
 
-def fresh_stack(catalog: Catalog, widths: Sequence[int], context: int, rng: Random) -> Stack:
+def fresh_stack(
+    catalog: Catalog,
+    widths: Sequence[int],
+    context: int,
+    rng: Random,
+    taste: Taste = EVEN,
+) -> Stack:
     """Return a stack with every gene drawn."""
     exits = catalog.of("exit")
     delays = cast("tuple[int, ...]", feedback_range(context).options[1:])
     return Stack(
-        width=rng.choice(widths),
-        residual=fresh_part(rng.choice(catalog.of("residual")), rng),
-        norm=fresh_part(rng.choice(catalog.of("norm")), rng),
-        embedding=fresh_part(rng.choice(catalog.of("embedding")), rng),
-        exit=fresh_part(rng.choice(exits), rng) if _chance(rng, WITH_EXIT, exits) else None,
+        width=taste.choose(rng, widths, lambda width: Trait("width", str(width))),
+        residual=fresh_of("residual", catalog.of("residual"), rng, taste),
+        norm=fresh_of("norm", catalog.of("norm"), rng, taste),
+        embedding=fresh_of("embedding", catalog.of("embedding"), rng, taste),
+        exit=fresh_of("exit", exits, rng, taste) if _chance(rng, WITH_EXIT, exits) else None,
         segments=cast(int, SEGMENTS.sample(rng)),
         tied=cast(bool, TIED.sample(rng)),
         feedback=rng.choice(delays) if _chance(rng, WITH_FEEDBACK, delays) else 0,
     )
 
 
-def fresh_training(rng: Random) -> Training:
+def fresh_training(rng: Random, taste: Taste = EVEN) -> Training:
     """Return training genes: the defaults, or all drawn."""
     if rng.random() < AT_DEFAULTS:
         return Training()
-    drawn: dict[str, Value] = {name: range_.sample(rng) for name, range_ in TRAINING.items()}
+    drawn: dict[str, Value] = {name: _gene(name, rng, taste) for name in TRAINING}
     if rng.random() >= SHUFFLED:
         drawn["shuffle"] = 0.0
     return Training(**cast("dict[str, float]", drawn))
 
 
+def _gene(name: str, rng: Random, taste: Taste) -> Value:
+    range_ = TRAINING[name]
+    return taste.draw(rng, lambda: range_.sample(rng), lambda value: training_trait(name, value))
+
+
 def fresh_genome(
-    catalog: Catalog, widths: Sequence[int], rng: Random, birth: str, *, visits: int, context: int
+    catalog: Catalog,
+    widths: Sequence[int],
+    rng: Random,
+    birth: str,
+    *,
+    visits: int,
+    context: int,
+    taste: Taste = EVEN,
 ) -> Genome:
     """Return a genome of *visits* visits: mostly a chain of mixers and others in turn.
 
@@ -121,20 +164,27 @@ def fresh_genome(
             block = rng.randrange(len(pool))
         else:
             block = len(pool)
-            pool.append(_next_entry(catalog, rng, f"{birth}/{number}", pool, uniform=uniform))
+            lineage = f"{birth}/{number}"
+            pool.append(_next_entry(catalog, rng, lineage, pool, uniform=uniform, taste=taste))
         reads, base = _sources(number, rng)
-        route.append(Visit(block, reads, base, rng.choice(MERGES), _router(catalog, rng)))
-    stack = fresh_stack(catalog, widths, context, rng)
-    return Genome(tuple(pool), tuple(route), stack, fresh_training(rng))
+        route.append(Visit(block, reads, base, rng.choice(MERGES), _router(catalog, rng, taste)))
+    stack = fresh_stack(catalog, widths, context, rng, taste)
+    return Genome(tuple(pool), tuple(route), stack, fresh_training(rng, taste))
 
 
 def _next_entry(
-    catalog: Catalog, rng: Random, lineage: str, pool: Sequence[Entry], *, uniform: bool
+    catalog: Catalog,
+    rng: Random,
+    lineage: str,
+    pool: Sequence[Entry],
+    *,
+    uniform: bool,
+    taste: Taste,
 ) -> Entry:
     if uniform and len(pool) >= 2:
         model = pool[len(pool) % 2]
         return replace(model, lineage=lineage)
-    return fresh_entry(catalog, rng, lineage, mixes=len(pool) % 2 == 0)
+    return fresh_entry(catalog, rng, lineage, mixes=len(pool) % 2 == 0, taste=taste)
 
 
 def _sources(number: int, rng: Random) -> tuple[tuple[int, ...], int]:
@@ -147,9 +197,9 @@ def _sources(number: int, rng: Random) -> tuple[tuple[int, ...], int]:
     return reads, rng.choice((back, last))
 
 
-def _router(catalog: Catalog, rng: Random) -> Part | None:
+def _router(catalog: Catalog, rng: Random, taste: Taste) -> Part | None:
     options = catalog.of("router")
-    return fresh_part(rng.choice(options), rng) if _chance(rng, WITH_ROUTER, options) else None
+    return fresh_of("router", options, rng, taste) if _chance(rng, WITH_ROUTER, options) else None
 
 
 def _chance(rng: Random, share: float, options: Sequence[object]) -> bool:

@@ -10,6 +10,7 @@ from ..blocks.ranges import Choice
 from .genes import SEGMENTS, TRAINING, feedback_range
 from .graph import Genome
 from .space import Space
+from .traits import Trait, training_trait
 
 LEARNING_RATE = 0.5
 """How often the learning rate is the training gene that changes: it matters most."""
@@ -20,7 +21,11 @@ def change_width(genome: Genome, space: Space, rng: Random, lineage: str) -> Gen
     del lineage
     if len(space.widths) == 1:
         return None
-    near = Choice(tuple(sorted(space.widths)), ordered=True).near(genome.stack.width, rng)
+    near = space.taste.draw(
+        rng,
+        lambda: Choice(tuple(sorted(space.widths)), ordered=True).near(genome.stack.width, rng),
+        lambda width: Trait("width", str(width)),
+    )
     return replace(genome, stack=replace(genome.stack, width=cast(int, near)))
 
 
@@ -54,9 +59,12 @@ def change_training(genome: Genome, space: Space, rng: Random, lineage: str) -> 
 
     With one visit there is no order to shuffle.
     """
-    del space, lineage
+    del lineage
     left_out = ("learning_rate",) if len(genome.live_visits()) > 1 else ("learning_rate", "shuffle")
     others = [name for name in TRAINING if name not in left_out]
     name = "learning_rate" if rng.random() < LEARNING_RATE else rng.choice(others)
-    near = cast(float, TRAINING[name].near(getattr(genome.training, name), rng))
-    return replace(genome, training=replace(genome.training, **{name: near}))
+    old = getattr(genome.training, name)
+    near = space.taste.draw(
+        rng, lambda: TRAINING[name].near(old, rng), lambda value: training_trait(name, value)
+    )
+    return replace(genome, training=replace(genome.training, **{name: cast(float, near)}))

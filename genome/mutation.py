@@ -142,11 +142,10 @@ def _edited(
     edits: int,
     operators: Mapping[str, Weighted],
 ) -> Child | None:
-    names = list(operators)
-    weights = [operators[name].weight for name in names]
+    weights = [(name, operator.weight) for name, operator in operators.items()]
     done: list[str] = []
     for number in range(edits):
-        name = rng.choices(names, weights)[0]
+        name = space.taste.operator(rng, weights)
         edited = operators[name].apply(genome, space, rng, f"{birth}/{number}")
         if edited is None:
             return None

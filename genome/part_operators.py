@@ -8,7 +8,7 @@ from random import Random
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
-from .draw import blocks, fresh_part, pick, preludes
+from .draw import blocks, fresh_of, fresh_part, pick, preludes
 from .edit import (
     Place,
     places,
@@ -21,6 +21,7 @@ from .genes import PRECISIONS
 from .graph import Genome, Part
 from .identity import same_value
 from .space import Space
+from .traits import Trait, block_trait, setting_trait
 
 Operator = Callable[[Genome, Space, Random, str], Genome | None]
 """A mutation: (genome, space, rng, lineage of what is new) to a genome, or None if it does not
@@ -45,10 +46,11 @@ def swap_block(genome: Genome, space: Space, rng: Random, lineage: str) -> Genom
     del lineage
     number = rng.randrange(len(genome.pool))
     old = genome.pool[number].block
-    declaration = pick(rng, _swaps(old, space.catalog, rng))
-    if declaration is None:
+    options = _swaps(old, space.catalog, rng)
+    if not options:
         return None
-    block = _like(fresh_part(declaration, rng), old, declaration)
+    declaration = space.taste.choose(rng, options, block_trait)
+    block = _like(fresh_part(declaration, rng, space.taste), old, declaration)
     return with_part(genome, ("block", number), block)
 
 
@@ -85,9 +87,13 @@ def perturb_setting(genome: Genome, space: Space, rng: Random, lineage: str) -> 
     if choice is None:
         return None
     place, part, name = choice
-    range_ = space.catalog[part.name].settings[name].range
-    old = part.settings[name]
-    value = range_.sample(rng) if rng.random() < AFRESH else range_.near(old, rng)
+    declaration, old = space.catalog[part.name], part.settings[name]
+    range_, afresh = declaration.settings[name].range, rng.random() < AFRESH
+    value = space.taste.draw(
+        rng,
+        lambda: range_.sample(rng) if afresh else range_.near(old, rng),
+        lambda value: setting_trait(declaration, name, value),
+    )
     if same_value(value, old):
         return None
     return with_part(genome, place, with_setting(part, name, value))
@@ -98,7 +104,7 @@ def change_prelude(genome: Genome, space: Space, rng: Random, lineage: str) -> G
     del lineage
     number = rng.randrange(len(genome.pool))
     old = genome.pool[number].prelude
-    new = _other_or_none(old, preludes(space.catalog), rng)
+    new = _other_or_none("prelude", old, preludes(space.catalog), space, rng)
     if old is None and new is None:
         return None
     return with_changed_entry(genome, number, replace(genome.pool[number], prelude=new))
@@ -112,7 +118,8 @@ def change_precision(genome: Genome, space: Space, rng: Random, lineage: str) ->
     if number is None:
         return None
     old = genome.pool[number]
-    precision = rng.choice([option for option in PRECISIONS if option != old.precision])
+    others = [option for option in PRECISIONS if option != old.precision]
+    precision = space.taste.choose(rng, others, lambda option: Trait("precision", option))
     return with_changed_entry(genome, number, replace(old, precision=precision))
 
 
@@ -121,7 +128,7 @@ def change_router(genome: Genome, space: Space, rng: Random, lineage: str) -> Ge
     del lineage
     number = rng.randrange(len(genome.route))
     old = genome.route[number].router
-    new = _other_or_none(old, space.catalog.of("router"), rng)
+    new = _other_or_none("router", old, space.catalog.of("router"), space, rng)
     if old is None and new is None:
         return None
     return with_part(genome, ("router", number), new)
@@ -131,7 +138,7 @@ def change_exit(genome: Genome, space: Space, rng: Random, lineage: str) -> Geno
     """Give the stack an exit or another one, or take its exit away."""
     del lineage
     old = genome.stack.exit
-    new = _other_or_none(old, space.catalog.of("exit"), rng)
+    new = _other_or_none("exit", old, space.catalog.of("exit"), space, rng)
     if old is None and new is None:
         return None
     return with_part(genome, ("exit", 0), new)
@@ -143,8 +150,10 @@ def change_stack_part(kind: Kind) -> Operator:
     def change(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
         del lineage
         old: Part = getattr(genome.stack, kind)
-        new = pick(rng, [d for d in space.catalog.of(kind) if d.name != old.name])
-        return None if new is None else with_part(genome, (kind, 0), fresh_part(new, rng))
+        others = [d for d in space.catalog.of(kind) if d.name != old.name]
+        if not others:
+            return None
+        return with_part(genome, (kind, 0), fresh_of(kind, others, rng, space.taste))
 
     return change
 
@@ -179,9 +188,11 @@ def _living_settings(genome: Genome, catalog: Catalog) -> Sequence[tuple[Place, 
     ]
 
 
-def _other_or_none(old: Part | None, options: Sequence[Declaration], rng: Random) -> Part | None:
+def _other_or_none(
+    slot: str, old: Part | None, options: Sequence[Declaration], space: Space, rng: Random
+) -> Part | None:
     """Return a fresh part where there is none; where there is one, None or another in turn."""
     others = [d for d in options if old is None or d.name != old.name]
     if not others or (old is not None and rng.random() < 0.5):
         return None
-    return fresh_part(rng.choice(others), rng)
+    return fresh_of(slot, others, rng, space.taste)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -10,6 +11,7 @@ from .edit import with_changed_visit, with_visit, without_visit
 from .genes import MERGES
 from .graph import EMBEDDING, Entry, Genome, Visit
 from .space import Space
+from .traits import Trait, block_name, step_trait
 
 LIKE_ANOTHER = 0.4
 """How often a new entry copies the genes (not the weights) of an entry that is there."""
@@ -23,7 +25,7 @@ def insert(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | 
     if not _has_room(genome, space) or not _pool_has_room(genome, space):
         return None
     grown = replace(genome, pool=(*genome.pool, _new_entry(genome, space, rng, lineage)))
-    return _inserted(grown, len(genome.pool), rng)
+    return _inserted(grown, len(genome.pool), space, rng)
 
 
 def revisit(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
@@ -31,7 +33,7 @@ def revisit(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome |
     del lineage
     if not _has_room(genome, space):
         return None
-    return _inserted(genome, rng.randrange(len(genome.pool)), rng)
+    return _inserted(genome, rng.randrange(len(genome.pool)), space, rng)
 
 
 def remove(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
@@ -61,8 +63,8 @@ def branch(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | 
 
 def rewire(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
     """Let a visit read something else instead of one of its reads; half the time its base too."""
-    del space, lineage
-    number, visit, other = _with_other_read(genome, rng)
+    del lineage
+    number, visit, other = _with_other_read(genome, space, rng)
     if other is None:
         return None
     old = rng.choice(visit.reads)
@@ -74,8 +76,8 @@ def rewire(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | 
 
 def add_read(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
     """Let a visit read one more earlier value."""
-    del space, lineage
-    number, visit, other = _with_other_read(genome, rng)
+    del lineage
+    number, visit, other = _with_other_read(genome, space, rng)
     if other is None:
         return None
     merge = rng.choice(MERGES) if len(visit.reads) == 1 else visit.merge
@@ -117,9 +119,10 @@ def change_base(genome: Genome, space: Space, rng: Random, lineage: str) -> Geno
     return with_changed_visit(genome, number, replace(visit, base=base))
 
 
-def _inserted(genome: Genome, block: int, rng: Random) -> Genome:
-    """Insert a visit to *block* after a random source; the source's readers move to it."""
-    source = rng.randrange(EMBEDDING, len(genome.route))
+def _inserted(genome: Genome, block: int, space: Space, rng: Random) -> Genome:
+    """Insert a visit to *block* after some source; the source's readers move to it."""
+    sources = range(EMBEDDING, len(genome.route))
+    source = space.taste.choose(rng, sources, _step_to(genome, block))
     readers = genome.readers(source)
     if len(readers) > 1 and rng.random() < BRANCHING:
         readers = (rng.choice(readers),)
@@ -131,7 +134,8 @@ def _new_entry(genome: Genome, space: Space, rng: Random, lineage: str) -> Entry
     if rng.random() < LIKE_ANOTHER:
         model = rng.choice(genome.pool)
         return replace(model, lineage=lineage)
-    return fresh_entry(space.catalog, rng, lineage, mixes=rng.random() < 0.5)
+    mixes = rng.random() < 0.5
+    return fresh_entry(space.catalog, rng, lineage, mixes=mixes, taste=space.taste)
 
 
 def _has_room(genome: Genome, space: Space) -> bool:
@@ -142,11 +146,19 @@ def _pool_has_room(genome: Genome, space: Space) -> bool:
     return space.limits.pool is None or len(genome.pool) < space.limits.pool
 
 
-def _with_other_read(genome: Genome, rng: Random) -> tuple[int, Visit, int | None]:
+def _with_other_read(genome: Genome, space: Space, rng: Random) -> tuple[int, Visit, int | None]:
     """Return a random visit with its number, and an earlier value that it does not read."""
     number = rng.randrange(len(genome.route))
     visit = genome.route[number]
-    return number, visit, pick(rng, [r for r in _earlier(number) if r not in visit.reads])
+    others = [read for read in _earlier(number) if read not in visit.reads]
+    if not others:
+        return number, visit, None
+    return number, visit, space.taste.choose(rng, others, _step_to(genome, visit.block))
+
+
+def _step_to(genome: Genome, block: int) -> Callable[[int], Trait]:
+    own = genome.pool[block].block.name
+    return lambda read: step_trait(block_name(genome, read), own)
 
 
 def _earlier(number: int) -> range:

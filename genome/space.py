@@ -20,6 +20,7 @@ from .rules import (
     routing_problems,
     succession_problems,
 )
+from .taste import EVEN, Taste
 
 DRAWS = 300
 """How often ``sample`` draws, with ever fewer visits, before it says that nothing fits."""
@@ -76,7 +77,8 @@ class Space:
     """The genomes over a catalog that are legal at a context and inside limits.
 
     ``widths`` are the widths that a stack may have, multiples of 32; ``context`` (tokens) and
-    ``vocabulary`` are what costs are computed for.
+    ``vocabulary`` are what costs are computed for. ``taste`` has no part in what is legal: it
+    chooses where samples, mutants and crossings have a choice.
 
     Raises:
         ValueError: there is no width, a width is no multiple of 32, the context is shorter than
@@ -88,6 +90,7 @@ class Space:
     context: int = field(default=128, kw_only=True)
     vocabulary: int = field(default=256, kw_only=True)
     limits: Limits = field(default=Limits(), kw_only=True)
+    taste: Taste = field(default=EVEN, kw_only=True, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.widths or any(width < 1 or width % WIDTH_STEP for width in self.widths):
@@ -137,7 +140,13 @@ class Space:
         for attempt in range(DRAWS):
             visits = rng.randint(1, max(1, self.limits.visits * (DRAWS - attempt) // DRAWS))
             drawn = fresh_genome(
-                self.catalog, self.widths, rng, birth, visits=visits, context=self.context
+                self.catalog,
+                self.widths,
+                rng,
+                birth,
+                visits=visits,
+                context=self.context,
+                taste=self.taste,
             )
             genome: Genome | None = pruned(drawn)
             while genome is not None:

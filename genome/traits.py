@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
+from ..blocks.declaration import Declaration
 from ..blocks.ranges import Integer, Range, Real, Value
 from ..blocks.registry import Catalog
 from .genes import SEGMENTS, TRAINING
@@ -18,13 +19,13 @@ BINS = 5
 NONE = "none"
 
 
-@dataclass(frozen=True, order=True)
-class Trait:
+class Trait(NamedTuple):
     """What stands at a slot of a genome: ``value`` competes with the others of its ``slot``.
 
-    Slots: ``mixer`` and ``feed-forward`` (blocks of the pool), ``after A`` (the block that reads
-    block A: a step of the route), ``A.setting``, ``prelude``, ``precision``, ``router``, ``merge``,
-    the parts and genes of the stack, and the genes of training.
+    Slots: ``mixer`` and ``feed-forward`` (blocks of the pool), ``mixer family`` and ``feed-forward
+    family``, ``after A`` (the block that reads block A: a step of the route), ``A.setting``,
+    ``prelude``, ``precision``, ``router``, ``merge``, the parts and genes of the stack, and the
+    genes of training.
     """
 
     slot: str
@@ -52,6 +53,45 @@ def bin_text(range_: Range, value: Value) -> str:
     return "..".join(f"{math.exp(end) if range_.log else end:.3g}" for end in ends)
 
 
+def block_trait(declared: Declaration) -> Trait:
+    """Return the trait of a pool with this block."""
+    return Trait(_role(declared), declared.name)
+
+
+def family_trait(declared: Declaration) -> Trait:
+    """Return the trait of a pool with a block of this family."""
+    return Trait(f"{_role(declared)} family", declared.family)
+
+
+def step_trait(before: str, own: str) -> Trait:
+    """Return the trait of a route in which block *own* reads block *before*."""
+    return Trait(f"after {before}", own)
+
+
+def part_trait(slot: str, part: Declaration | Part | None) -> Trait:
+    """Return the trait of what stands at a slot for parts, nothing included."""
+    return Trait(slot, NONE if part is None else part.name)
+
+
+def setting_trait(declared: Declaration, name: str, value: Value) -> Trait:
+    """Return the trait of a setting's value."""
+    return Trait(f"{declared.name}.{name}", bin_text(declared.settings[name].range, value))
+
+
+def training_trait(name: str, value: Value) -> Trait:
+    """Return the trait of a training gene's value."""
+    return Trait(name, bin_text(TRAINING[name], value))
+
+
+def block_name(genome: Genome, read: int) -> str:
+    """Return the name of the block that a read is the value of."""
+    return "embedding" if read == EMBEDDING else genome.pool[genome.route[read].block].block.name
+
+
+def _role(declared: Declaration) -> str:
+    return "mixer" if declared.mixes else "feed-forward"
+
+
 class _Reader:
     def __init__(self, genome: Genome, catalog: Catalog) -> None:
         self._genome = genome
@@ -63,22 +103,23 @@ class _Reader:
         for visit in self._genome.route:
             yield from self._visit(visit)
         yield from self._stack()
-        for name, range_ in TRAINING.items():
-            yield Trait(name, bin_text(range_, getattr(self._genome.training, name)))
+        for name in TRAINING:
+            yield training_trait(name, getattr(self._genome.training, name))
 
     def _entry(self, entry: Entry) -> Iterator[Trait]:
         declared = self._catalog[entry.block.name]
-        yield Trait("mixer" if declared.mixes else "feed-forward", entry.block.name)
+        yield family_trait(declared)
+        yield block_trait(declared)
         yield from self._settings(entry.block)
         yield from self._optional("prelude", entry.prelude)
         if declared.projects:
             yield Trait("precision", entry.precision)
 
     def _visit(self, visit: Visit) -> Iterator[Trait]:
-        own = self._name(visit)
+        own = self._genome.pool[visit.block].block.name
         for read in visit.reads:
-            before = "embedding" if read == EMBEDDING else self._name(self._genome.route[read])
-            yield Trait(f"after {before}", own)
+            before = block_name(self._genome, read)
+            yield step_trait(before, own)
         yield from self._optional("router", visit.router)
         if len(visit.reads) > 1:
             yield Trait("merge", visit.merge)
@@ -95,15 +136,11 @@ class _Reader:
         yield Trait("feedback", str(stack.feedback))
 
     def _optional(self, slot: str, part: Part | None) -> Iterator[Trait]:
-        yield Trait(slot, NONE if part is None else part.name)
+        yield part_trait(slot, part)
         if part is not None:
             yield from self._settings(part)
 
     def _settings(self, part: Part) -> Iterator[Trait]:
         declared = self._catalog[part.name]
         for name, value in declared.alive(part.settings).items():
-            text = bin_text(declared.settings[name].range, value)
-            yield Trait(f"{part.name}.{name}", text)
-
-    def _name(self, visit: Visit) -> str:
-        return self._genome.pool[visit.block].block.name
+            yield setting_trait(declared, name, value)

@@ -10,7 +10,7 @@ from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
 from .draws import generator, name_of
-from .population import Population
+from .population import Origin, Population
 from .promotion import Promotions
 from .proposals import Proposer
 from .scores import TRUSTED, Scores, comparable
@@ -120,7 +120,8 @@ class AsynchronousSearch:
         self._promotions.know(genome_id)
         self._promotions.settle(genome_id, rung)
         if rung == self._rungs[0]:
-            self.population.bear(genome_id, assignment.birth)
+            origin = Origin(assignment.origin, assignment.parents)
+            self.population.bear(genome_id, assignment.birth, origin)
 
     def _learn(self, result: Result, weight: float) -> None:
         self.work.answer(Key(result.genome, result.rung, result.replica))

@@ -1,4 +1,4 @@
-"""What a search needs to know of a space of genomes: seven functions, and nothing else of it."""
+"""What a search needs to know of a space of genomes: eight functions, and nothing else of it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Protocol
 from ..genome.cost import Costs
 from ..genome.graph import Genome
 from ..genome.mutation import Child
+from ..genome.taste import Taste
 from ..genome.traits import Trait
-
 
 REMEMBERED = 16
 """More than an ask has candidates."""
@@ -35,6 +35,10 @@ class Breeding(Protocol):
 
     def cross(self, mother: Genome, father: Genome, rng: Random, birth: str) -> Genome:
         """Mix two genomes."""
+        ...
+
+    def guided(self, taste: Taste) -> Breeding:
+        """Return the same, with operators that choose by *taste*."""
         ...
 
     def identify(self, genome: Genome) -> str:

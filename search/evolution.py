@@ -12,9 +12,20 @@ from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
 from .breeding import Breeding, remembering
+from .guide import guided
 from .niches import NICHED, with_niches
 from .objectives import QUALITY, Objective
-from .proposals import crossing, first, founding, fresh, mixed, mutating, sampling, starting
+from .proposals import (
+    Proposer,
+    crossing,
+    first,
+    founding,
+    fresh,
+    mixed,
+    mutating,
+    sampling,
+    starting,
+)
 from .screen import judging, screened
 from .tournament import tournament as tournament_of
 
@@ -41,6 +52,7 @@ def regularized_evolution(
     crossover: float = CROSSOVER,
     immigrants: float = IMMIGRANTS,
     niches: float = NICHED,
+    shares: bool = True,
     screen: bool = True,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
@@ -54,9 +66,13 @@ def regularized_evolution(
         population: how many of the last born may be parents.
         births: how many genomes are tried; twice the population unless given.
         tournament: contenders of one selection; a quarter of the population unless given.
-        crossover: the share of children with two parents; with no immigrants either, 0 leaves the
-            aging evolution of the paper, but for genomes that were tried: none is tried again.
+        crossover: the share of children with two parents. With 0 here and for immigrants and
+            niches, and neither shares nor screen, it is the aging evolution of the paper, but for
+            genomes that were tried: none is tried again.
         immigrants: the share of samples among the children.
+        niches: the share of parents that are the best of a niche, whatever their age.
+        shares: whether operators choose by the shares of traits and are chosen by their credit.
+        screen: whether children are the most promising of several by a surrogate.
 
     Raises:
         ValueError: the shares are not from 0 to 1 together.
@@ -69,17 +85,20 @@ def regularized_evolution(
     identify = remembering(breeding.identify)
     size = tournament or max(2, population // 4)
     select = tournament_of(breeding, objectives, size=size, among=population)
-    if niches:
-        select = with_niches(select, breeding, share=niches)
-    kinds = (
-        (1 - crossover - immigrants, mutating(breeding, select)),
-        (crossover, crossing(breeding, select)),
-        (immigrants, sampling(breeding, origin="immigrant")),
-    )
-    if screen:
-        judge = judging(breeding, objectives)
-        kinds = tuple((w, screened(fresh((kind,), identify), judge)) for w, kind in kinds)
-    children = mixed(*kinds)
+    select = with_niches(select, breeding, share=niches)
+    judge = judging(breeding, objectives)
+
+    def kinds(breeding: Breeding) -> Proposer:
+        made = (
+            (1 - crossover - immigrants, mutating(breeding, select)),
+            (crossover, crossing(breeding, select)),
+            (immigrants, sampling(breeding, origin="immigrant")),
+        )
+        if not screen:
+            return mixed(*made)
+        return mixed(*((w, screened(fresh((each,), identify), judge)) for w, each in made))
+
+    children = guided(kinds, breeding) if shares else kinds(breeding)
     sample = sampling(breeding)
     founders = first(starting(starters or {}, breeding.identify), sample)
     return AsynchronousSearch(

@@ -78,6 +78,14 @@ def objectives(names: Iterable[str]) -> tuple[Objective, ...]:
     return tuple(OBJECTIVES[name] for name in listed)
 
 
+def undominated(points: Sequence[Sequence[float]]) -> list[int]:
+    """Return the places of the points that no other dominates; equals do not."""
+    if not points:
+        return []
+    sound = moocore.is_nondominated(np.asarray(points, dtype=float), keep_weakly=True)
+    return np.flatnonzero(sound).tolist()
+
+
 def best(points: Sequence[Sequence[float]]) -> int:
     """Return the place of the point to prefer; smaller coordinates are better.
 

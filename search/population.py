@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from ..genome.graph import Genome
 from .base import Birth
@@ -12,6 +13,16 @@ from .standing import standings
 
 Age = tuple[int, str]
 """Number and author of a birth: smaller is older. Run times play no part, so none is favoured."""
+
+
+class Origin(NamedTuple):
+    """The operators that made a genome, joined by ``+``, and the ids of its parents."""
+
+    operators: str
+    parents: tuple[str, ...]
+
+
+UNKNOWN = Origin("", ())
 
 
 class Population:
@@ -25,6 +36,7 @@ class Population:
         self.size = size
         self._genomes: dict[str, Genome] = {}
         self._ages: dict[str, Age] = {}
+        self._origins: dict[str, Origin] = {}
         self._seen: set[str] = set()
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
         self._lowest = rungs[0]
@@ -63,7 +75,12 @@ class Population:
         """Note that the genome of this id is *genome*."""
         self._genomes.setdefault(genome_id, genome)
 
-    def bear(self, genome_id: str, birth: Birth) -> None:
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """The operators and the parents of those that were born, by id."""
+        return MappingProxyType(self._origins)
+
+    def bear(self, genome_id: str, birth: Birth, origin: Origin = UNKNOWN) -> None:
         """Note that a genome was asked for at the lowest rung; the first such birth is its age."""
         age = (birth.number, birth.author)
         self._seen.add(genome_id)
@@ -71,6 +88,7 @@ class Population:
             return
         self._leave(genome_id)
         self._ages[genome_id] = age
+        self._origins[genome_id] = origin
         self._enter(genome_id)
 
     def score(self, genome_id: str, rung: int, bits_per_byte: float | None) -> None:

@@ -1,44 +1,59 @@
 """Shares: how often each trait is assigned, learned from the standings of the genomes that have it.
 
-Each trait has a normal posterior of the standing of genomes with it; where traits compete for a
-slot, one is drawn by Thompson sampling (Thompson 1933; Russo et al. 2018, arXiv:1707.02038): a draw
-from each posterior, the greatest wins. A floor keeps every trait on trial. All of it is a function
-of what was measured, so that peers with the same records have the same shares.
+The standing of a genome is taken as the sum of what its traits add, with a normal prior on each, so
+that a trait is not paid for the good company it is in: genomes descend from few, and what a lucky
+ancestor had is in all of them. Where traits compete for a slot, one is drawn by Thompson sampling
+from these posteriors (Thompson 1933; linear: Agrawal & Goyal 2013, arXiv:1209.3352), with a floor
+that keeps every trait on trial. All of it is a function of what was measured, so that peers with the
+same records have the same shares.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import NormalDist
 
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
+
 from ..genome.traits import Trait
 
-PRIOR = 4.0
-"""How many genomes of middling standing a trait begins with."""
+EVEN = 1 / 12
+"""The variance of standings, which are even between 0 and 1."""
 
-SPREAD = 1 / math.sqrt(12)
-"""The standard deviation of standings, which are even between 0 and 1."""
+EXPLAINED = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
+"""Parts of that variance that all traits of a genome may explain; the likeliest is taken."""
 
 FLOOR = 0.02
 """The least share of a trait, or half of an even share where there are many."""
 
 HALF_LIFE = 128
-"""After how many births a genome counts half as much, so that shares follow the population."""
+HORIZON = 2 * HALF_LIFE
+"""After how many births a genome counts half as much, so that shares follow the population, and
+after how many it does not count any more.
+"""
+
+DIGITS = 6
+"""Decimals of means and spreads: rounding errors differ between machines, shares must not."""
 
 QUANTILE = NormalDist().inv_cdf(0.975)
 STEPS = 400
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Share:
     """A trait among those of its slot.
 
-    ``genomes`` have it; ``mean`` is the posterior mean of their standing and ``half_interval`` half
-    of its 95 % interval; ``share`` is the chance to be drawn, which is 1 in all of a slot.
+    ``genomes`` have it; ``mean`` is the posterior mean of the standing of a genome that has it and
+    is middling otherwise, ``half_interval`` half of its 95 % interval; ``share`` is the chance to
+    be drawn, which is 1 in all of a slot.
     """
 
     trait: Trait
@@ -50,20 +65,15 @@ class Share:
 
 @dataclass(frozen=True)
 class Posterior:
-    """The standing of genomes with a trait, normal; ``genomes`` have it and weigh ``weight``."""
+    """The standing of a genome with a trait and middling otherwise, normal; ``genomes`` have it."""
 
     genomes: int
-    weight: float
     mean: float
+    spread: float
 
-    @property
-    def spread(self) -> float:
-        """The standard deviation of the mean."""
-        return SPREAD / math.sqrt(PRIOR + self.weight)
-
-
-UNKNOWN = Posterior(0, 0.0, 0.5)
-"""Of a trait that nobody has tried."""
+    def draw(self, rng: Random) -> float:
+        """Draw a standing."""
+        return rng.gauss(self.mean, self.spread)
 
 
 class Shares:
@@ -81,37 +91,57 @@ class Shares:
         traits: Mapping[str, Iterable[Trait]],
         births: Mapping[str, int] | None = None,
     ) -> None:
-        told = defaultdict[Trait, list[tuple[float, float]]](list)
         weights = _weights([name for name in standings if name in traits], births or {})
-        for name in sorted(weights):
-            for trait in traits[name]:
-                told[trait].append((weights[name], standings[name]))
-        self._posteriors = {trait: _posterior(each) for trait, each in told.items()}
+        each = {name: frozenset(traits[name]) for name in weights}
+        counts = Counter(trait for have in each.values() for trait in have)
+        self._posteriors: dict[Trait, Posterior] = {}
+        self._unknown = Posterior(0, 0.5, math.sqrt(EVEN))
+        if counts:
+            self._learn(
+                sorted(counts),
+                counts,
+                list(each.values()),
+                np.array([standings[name] - 0.5 for name in weights]),
+                np.array(list(weights.values())),
+            )
+
+    def _learn(
+        self,
+        every: Sequence[Trait],
+        counts: Mapping[Trait, int],
+        each: Sequence[frozenset[Trait]],
+        above: Floats,
+        weights: Floats,
+    ) -> None:
+        places = {trait: place for place, trait in enumerate(every)}
+        rows = np.zeros((len(each), len(every)))
+        for row, have in zip(rows, each, strict=True):
+            row[[places[trait] for trait in have]] = 1.0
+        means, spreads, prior = _effects(rows, above, weights)
+        for trait, mean, spread in zip(every, means, spreads, strict=True):
+            self._posteriors[trait] = Posterior(counts[trait], 0.5 + mean, spread)
+        self._unknown = Posterior(0, 0.5, prior)
 
     @property
     def slots(self) -> list[str]:
         """The slots that something is known of, in order."""
         return sorted({trait.slot for trait in self._posteriors})
 
+    def posterior(self, trait: Trait) -> Posterior:
+        """Return what is known of a trait."""
+        return self._posteriors.get(trait, self._unknown)
+
     def of(self, slot: str, options: Sequence[str] = ()) -> list[Share]:
         """Return the shares of a slot's known values and of *options*, the largest first."""
         known = {trait.value for trait in self._posteriors if trait.slot == slot}
         several = [Trait(slot, value) for value in sorted({*known, *options})]
-        posteriors = [self._posteriors.get(trait, UNKNOWN) for trait in several]
+        posteriors = [self.posterior(trait) for trait in several]
         chances = floored(best_of(posteriors))
         found = [
             Share(trait, each.genomes, each.mean, QUANTILE * each.spread, chance)
             for trait, each, chance in zip(several, posteriors, chances, strict=True)
         ]
         return sorted(found, key=lambda share: (-share.share, share.trait))
-
-    def draw(self, slot: str, options: Sequence[str], rng: Random) -> str:
-        """Draw one of *options* by its share among them."""
-        if rng.random() < floor_of(len(options)) * len(options):
-            return rng.choice(options)
-        posteriors = [self._posteriors.get(Trait(slot, value), UNKNOWN) for value in options]
-        draws = [rng.gauss(each.mean, each.spread) for each in posteriors]
-        return options[max(range(len(options)), key=draws.__getitem__)]
 
 
 def floor_of(options: int) -> float:
@@ -149,13 +179,37 @@ def _weights(names: Iterable[str], births: Mapping[str, int]) -> dict[str, float
     ordered = sorted(names, key=lambda name: (births.get(name, 0), name))
     if not births:
         return dict.fromkeys(ordered, 1.0)
-    return {
-        name: 0.5 ** ((len(ordered) - 1 - number) / HALF_LIFE)
-        for number, name in enumerate(ordered)
-    }
+    last = ordered[-HORIZON:]
+    return {name: 0.5 ** ((len(last) - 1 - n) / HALF_LIFE) for n, name in enumerate(last)}
 
 
-def _posterior(told: Sequence[tuple[float, float]]) -> Posterior:
-    weight = math.fsum(weight for weight, _ in told)
-    total = math.fsum(weight * standing for weight, standing in told)
-    return Posterior(len(told), weight, (PRIOR * 0.5 + total) / (PRIOR + weight))
+def _effects(
+    rows: Floats, above: Floats, weights: Floats
+) -> tuple[list[float], list[float], float]:
+    """Return mean and spread of what each trait adds, and the spread of the prior.
+
+    Bayesian linear regression of *above* (genomes,) on *rows* (genomes, traits), in its dual form;
+    a genome of weight w has the noise of one divided by w.
+    """
+    size = max(float(rows.sum(axis=1).mean()), 1.0)
+    root = np.sqrt(weights)
+    scaled, y = rows * root[:, None], above * root
+    kernel = scaled @ scaled.T / size
+    explained = _likeliest(kernel, y)
+    prior, noise = EVEN * explained / size, EVEN * (1 - explained)
+    lower = cholesky(prior * size * kernel + noise * np.eye(len(y)), lower=True)
+    means = prior * (scaled.T @ cho_solve((lower, True), y))
+    known: Floats = solve_triangular(lower, scaled, lower=True)
+    spreads = np.sqrt(np.maximum(prior - prior**2 * (known**2).sum(axis=0), prior * 1e-6))
+    return means.round(DIGITS).tolist(), spreads.round(DIGITS).tolist(), math.sqrt(prior)
+
+
+def _likeliest(kernel: Floats, y: Floats) -> float:
+    """Return the explained part of the variance that makes *y* likeliest."""
+    values, vectors = eigh(kernel)
+    turned = (vectors.T @ y) ** 2
+    fits: list[tuple[float, float]] = []
+    for explained in EXPLAINED:
+        variances = EVEN * (explained * np.maximum(values, 0.0) + 1 - explained)
+        fits.append((-float((np.log(variances) + turned / variances).sum()), explained))
+    return max(fits)[1]

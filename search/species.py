@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 
 from ..genome.cost import Costs
@@ -12,6 +12,7 @@ from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.mutation import Child, mutate
 from ..genome.space import Space
+from ..genome.taste import Taste
 from ..genome.traits import Trait, traits
 
 
@@ -38,6 +39,10 @@ class Species:
         """Mix two genomes, aligned by lineage."""
         return cross(mother, father, self.space, rng, birth)
 
+    def guided(self, taste: Taste) -> Species:
+        """Return the genomes of the space as it is now, bred by *taste*."""
+        return Species(replace(self.space, taste=taste))
+
     def identify(self, genome: Genome) -> str:
         """Return the id that isomorphic genomes share, training genes included."""
         return genome_id(genome, self.space.catalog)
@@ -49,7 +54,9 @@ class Species:
     def niche(self, genome: Genome) -> tuple[int, str, str]:
         """Return the octave of the parameters and the families of mixers and of the others."""
         catalog = self.space.catalog
-        declared = [catalog[genome.pool[genome.route[n].block].block.name] for n in genome.live_visits()]
+        declared = [
+            catalog[genome.pool[genome.route[n].block].block.name] for n in genome.live_visits()
+        ]
         mixers = [each.family for each in declared if each.mixes]
         others = [each.family for each in declared if not each.mixes]
         return self.costs(genome).parameters.bit_length(), _most(mixers), _most(others)

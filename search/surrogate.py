@@ -1,28 +1,31 @@
 """A surrogate of standings: a Gaussian process that knows genomes by the traits that they share.
 
-Two genomes are as alike as their sets of traits A and B: ``(|A & B| / |A | B|) ** p`` (Tanimoto;
-Ralaivola et al. 2005, with which Griffiths et al. 2023, arXiv:2212.04450, screen molecules). Its
-powers are kernels, too: a larger one reaches less far. Rasmussen & Williams 2006, algorithm 2.1.
+Two genomes are as alike as their sets of traits: ``(w(A & B) / w(A | B)) ** p``, w the sum of the
+weights of some traits (Tanimoto; Ralaivola et al. 2005; with it Griffiths et al. 2023,
+arXiv:2212.04450, screen molecules). Its powers are kernels, too: a larger one reaches less far.
+Rasmussen & Williams 2006, algorithm 2.1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import product
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import cho_solve, cholesky, solve_triangular
+from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 
 from ..genome.traits import Trait
 
+FOCI = (0.0, 0.5, 1.0)
+"""To what power of what it tells a trait is weighed: 0 is all alike."""
+
 POWERS = (1, 2, 4, 8)
 NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
-"""Variances of the noise, in those of the process. Power and noise are the likeliest of these."""
+"""Variances of the noise, in those of the process. Focus, power and noise are the likeliest."""
 
-TRIED = 128
+TRIED = 64
 """How many genomes the likelihood is computed of: it takes few to choose from as few."""
 
 Floats = npt.NDArray[np.float64]
@@ -30,9 +33,10 @@ Traits = frozenset[Trait]
 
 
 class Fit(NamedTuple):
-    """Reach and noise of a process, and the logarithm of their marginal likelihood."""
+    """Kernel and noise of a process, and the logarithm of their marginal likelihood."""
 
     likelihood: float
+    focus: float
     power: int
     noise: float
 
@@ -42,27 +46,28 @@ class Surrogate:
 
     Args:
         traits: of each genome.
-        values: one each; they should be about normal with mean 0 (``standing.normal_scores``).
+        values: one each; they should be about normal with mean 0.
     """
 
     def __init__(self, traits: Sequence[Traits], values: Sequence[float]) -> None:
         every = sorted(frozenset[Trait]().union(*traits))
         self._places = {trait: place for place, trait in enumerate(every)}
-        self._traits = self._rows(traits)
-        self._sizes = np.array([len(each) for each in traits], dtype=float)
-        y, alike = np.asarray(values, dtype=float), self._alike(self._traits, self._sizes)
-        self.fit = likeliest(alike, y)
-        self._root = _root(alike, self.fit.power, self.fit.noise)
-        self._weights: Floats = cho_solve((self._root, True), y)
-        self._scale = math.sqrt(max(float(y @ self._weights) / len(y), 1e-12))
+        rows, y = self._rows(traits), np.asarray(values, dtype=float)
+        told = _told(rows, y)
+        self.fit = likeliest(rows, told, y)
+        self._weights = told**self.fit.focus
+        self._known = rows
+        kernel = _alike(rows, rows, self._weights) ** self.fit.power
+        self._root = cholesky(kernel + self.fit.noise * np.eye(len(y)), lower=True)
+        self._solved: Floats = cho_solve((self._root, True), y)
+        self._scale = math.sqrt(max(float(y @ self._solved) / len(y), 1e-12))
 
     def predict(self, traits: Sequence[Traits]) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of the value of each, noise left out."""
-        sizes = np.array([len(each) for each in traits], dtype=float)
-        alike = self._alike(self._rows(traits), sizes) ** self.fit.power
+        alike = _alike(self._rows(traits), self._known, self._weights) ** self.fit.power
         known: Floats = solve_triangular(self._root, alike.T, lower=True)
         variance = np.maximum(1.0 - (known**2).sum(axis=0), 1e-12)
-        return alike @ self._weights, self._scale * np.sqrt(variance)
+        return alike @ self._solved, self._scale * np.sqrt(variance)
 
     def _rows(self, traits: Sequence[Traits]) -> Floats:
         """Return which traits each has, of those that are known: (genomes, traits)."""
@@ -71,29 +76,45 @@ class Surrogate:
             row[[self._places[trait] for trait in each if trait in self._places]] = 1.0
         return rows
 
-    def _alike(self, rows: Floats, sizes: Floats) -> Floats:
-        """Return the Tanimoto similarity of each to each that is known."""
-        shared = rows @ self._traits.T
-        return shared / np.maximum(sizes[:, None] + self._sizes - shared, 1.0)
 
-
-def likeliest(alike: Floats, values: Floats) -> Fit:
-    """Return the reach and noise of the largest marginal likelihood of (some of) the values."""
+def likeliest(rows: Floats, told: Floats, values: Floats) -> Fit:
+    """Return the kernel and the noise of the largest marginal likelihood of some of the values."""
     some = np.arange(0, len(values), math.ceil(len(values) / TRIED))
-    part, y = alike[np.ix_(some, some)], values[some]
-    return max(_fitted(part, y, power, noise) for power, noise in product(POWERS, NOISES))
+    fits: list[Fit] = []
+    for focus in FOCI:
+        alike = _alike(rows[some], rows[some], told**focus)
+        for power in POWERS:
+            chances = _likelihoods(alike**power, values[some])
+            fits += (
+                Fit(chance, focus, power, n) for chance, n in zip(chances, NOISES, strict=True)
+            )
+    return max(fits)
 
 
-def _fitted(alike: Floats, y: Floats, power: int, noise: float) -> Fit:
-    """Return the likelihood with the process's own variance at its best, to a constant."""
-    root = _root(alike, power, noise)
-    whitened: Floats = solve_triangular(root, y, lower=True)
-    variance = max(float(whitened @ whitened) / len(y), 1e-12)
-    spread = float(np.log(np.diag(root)).sum())
-    return Fit(-0.5 * len(y) * math.log(variance) - spread, power, noise)
+def _told(rows: Floats, values: Floats) -> Floats:
+    """Return how much of the variance of the values the presence of each trait explains by itself.
+
+    That is the squared correlation, with what chance would explain added for all.
+    """
+    centred, y = rows - rows.mean(axis=0), values - values.mean()
+    total = (centred**2).sum(axis=0) * (y @ y)
+    explained = (centred.T @ y) ** 2 / np.where(total > 0, total, 1.0)
+    return explained + 1.0 / len(values)
 
 
-def _root(alike: Floats, power: int, noise: float) -> Floats:
-    covariance = alike**power
-    covariance[np.diag_indices_from(covariance)] += noise
-    return cholesky(covariance, lower=True)
+def _alike(some: Floats, others: Floats, weights: Floats) -> Floats:
+    """Return the Tanimoto similarity of each of *some* to each of *others*."""
+    shared = (some * weights) @ others.T
+    either = (some @ weights)[:, None] + others @ weights - shared
+    return shared / np.where(either > 0, either, 1.0)
+
+
+def _likelihoods(kernel: Floats, y: Floats) -> list[float]:
+    """Return the logarithm of the likelihood for each noise, but for a constant.
+
+    The process's own variance is the likeliest one. All noises share one decomposition.
+    """
+    values, vectors = eigh(kernel)
+    eigenvalues = np.maximum(values, 0.0) + np.array(NOISES)[:, None]
+    variances = np.maximum(((vectors.T @ y) ** 2 / eigenvalues).mean(axis=1), 1e-12)
+    return (-0.5 * (len(y) * np.log(variances) + np.log(eigenvalues).sum(axis=1))).tolist()

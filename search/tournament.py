@@ -10,10 +10,10 @@ from typing import Protocol
 from ..genome.cost import Costs
 from ..genome.graph import Genome
 from .breeding import Breeding
-from .objectives import Objective, best
+from .objectives import Objective, best, undominated
 from .population import Population
 
-LEAD = 0.5
+LEAD = 0.25
 """The share of tournaments that quality alone decides, since the winner is reported by it."""
 
 
@@ -35,6 +35,7 @@ def tournament(
     tournaments are decided by the first objective alone, half by all (``objectives.best``).
     """
     known: dict[str, Costs] = {}
+    fronts: list[tuple[tuple[int, int], list[str]]] = []
 
     def costs(genome_id: str, genome: Genome) -> Costs:
         if genome_id not in known:
@@ -45,8 +46,20 @@ def tournament(
         cost = costs(genome_id, population.genomes[genome_id])
         return [objective.coordinate(score, cost) for objective in objectives]
 
+    def front(population: Population, rung: int) -> list[str]:
+        """Return who is not dominated at a rung, of all that were ever there."""
+        state = population.version, rung
+        if not fronts or fronts[0][0] != state:
+            scores = population.scores(rung)
+            names = [name for name in scores if name in population.genomes]
+            points = [point(population, name, scores[name]) for name in names]
+            fronts[:] = [(state, [names[n] for n in undominated(points)])]
+        return fronts[0][1]
+
     def select(population: Population, rng: Random, without: str = "") -> str | None:
         rung, ground = population.ground(size)
+        if len(objectives) > 1:
+            ground = list(dict.fromkeys((*ground, *front(population, rung))))
         ground = [genome_id for genome_id in ground if genome_id != without]
         if not ground:
             return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
 
@@ -14,6 +14,7 @@ from ..evaluator.result import Result
 from ..genome.cost import Costs
 from ..genome.graph import Entry, Genome, Part, Visit
 from ..genome.mutation import Child
+from ..genome.taste import EVEN, Taste
 from ..genome.traits import Trait
 from .base import Assignment
 from .draws import lot
@@ -31,22 +32,33 @@ class Toy:
     length: int = 12
     letters: int = 6
     seed: int = 0
+    taste: Taste = field(default=EVEN, repr=False, compare=False)
 
     def sample(self, rng: Random, birth: str) -> Genome:
         """Draw a string."""
-        return self.spell([rng.randrange(self.letters) for _ in range(self.length)], birth)
+        letters = range(self.letters)
+        word = [
+            self.taste.choose(rng, letters, lambda n, place=place: Trait(str(place), str(n)))
+            for place in range(self.length)
+        ]
+        return self.spell(word, birth)
 
     def mutate(self, genome: Genome, rng: Random, birth: str) -> Child:
         """Change one letter."""
         word = self.read(genome)
         place = rng.randrange(self.length)
-        word[place] = (word[place] + rng.randrange(1, self.letters)) % self.letters
+        others = [(word[place] + step) % self.letters for step in range(1, self.letters)]
+        word[place] = self.taste.choose(rng, others, lambda n: Trait(str(place), str(n)))
         return Child(self.spell(word, birth), "letter")
 
     def cross(self, mother: Genome, father: Genome, rng: Random, birth: str) -> Genome:
         """Take each letter from either parent."""
         pairs = zip(self.read(mother), self.read(father), strict=True)
         return self.spell([rng.choice(pair) for pair in pairs], birth)
+
+    def guided(self, taste: Taste) -> Toy:
+        """Return the same strings, bred by *taste*."""
+        return replace(self, taste=taste)
 
     def identify(self, genome: Genome) -> str:
         """Return a digest of the word."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from praxis_evolve.blocks.ranges import Value
 from praxis_evolve.genome.cost import Costs
 from praxis_evolve.genome.graph import Entry, Genome, Part, Visit
 from praxis_evolve.genome.mutation import Child
+from praxis_evolve.genome.taste import EVEN, Taste
 from praxis_evolve.genome.traits import Trait
 
 Word = tuple[int, ...]
@@ -23,6 +24,10 @@ class Place:
 
     name: str
     options: tuple[Value, ...]
+
+    def trait(self, letter: int) -> Trait:
+        """Return the trait of having the option of this number."""
+        return Trait(self.name, str(self.options[letter]))
 
 
 @dataclass(frozen=True)
@@ -38,28 +43,41 @@ class Words:
     name: Callable[[Word], str]
     price: Callable[[Word], Costs]
     live: Callable[[Word], Sequence[int]]
+    taste: Taste = field(default=EVEN, repr=False, compare=False)
 
     def sample(self, rng: Random, birth: str) -> Genome:
-        """Draw each place's option, all equally likely."""
-        return self.spell([rng.randrange(len(place.options)) for place in self.places], birth)
+        """Draw each place's option."""
+        word = [
+            self.taste.choose(rng, range(len(place.options)), place.trait) for place in self.places
+        ]
+        return self.spell(word, birth)
 
     def mutate(self, genome: Genome, rng: Random, birth: str) -> Child:
         """Choose otherwise at one place, so that another genome comes of it."""
         word, same = self.read(genome), self.identify(genome)
         while True:
-            place = rng.randrange(len(word))
+            place = self._somewhere(rng)
             count = len(self.places[place].options)
-            letter = (word[place] + rng.randrange(1, count)) % count
+            others = [(word[place] + step) % count for step in range(1, count)]
+            letter = self.taste.choose(rng, others, self.places[place].trait)
             pool = list(genome.pool)
             pool[place] = self._entry(place, letter, birth)
             child = self._genome(pool)
             if self.identify(child) != same:
                 return Child(child, self.places[place].name)
 
+    def _somewhere(self, rng: Random) -> int:
+        name = self.taste.operator(rng, [(place.name, 1.0) for place in self.places])
+        return next(n for n, place in enumerate(self.places) if place.name == name)
+
     def cross(self, mother: Genome, father: Genome, rng: Random, birth: str) -> Genome:
         """Take each place from either parent."""
         pairs = zip(mother.pool, father.pool, strict=True)
         return self._genome([rng.choice(pair) for pair in pairs])
+
+    def guided(self, taste: Taste) -> Words:
+        """Return the same words, bred by *taste*."""
+        return replace(self, taste=taste)
 
     def identify(self, genome: Genome) -> str:
         """Return a digest of the word's name."""
@@ -76,8 +94,7 @@ class Words:
     def traits(self, genome: Genome) -> frozenset[Trait]:
         """Return what is chosen at each place that is live."""
         word = self.read(genome)
-        places = [(self.places[number], word[number]) for number in self.live(word)]
-        return frozenset(Trait(place.name, str(place.options[n])) for place, n in places)
+        return frozenset(self.places[number].trait(word[number]) for number in self.live(word))
 
     @property
     def choices(self) -> dict[str, tuple[Value, ...]]:

@@ -6,8 +6,8 @@ import pytest
 
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.cli.errors import Code
-from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.genome.traits import Trait, traits
+from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.tests.cli.calling import Cli, Tiny
 
 

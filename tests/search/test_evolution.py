@@ -96,6 +96,9 @@ def test_mutants_alone_are_the_aging_evolution_of_the_paper():
             births=110,
             crossover=0.0,
             immigrants=0.0,
+            niches=0.0,
+            shares=False,
+            screen=False,
         )
         log = simulate(
             search, toy.evaluate, workers=1, seconds=lambda _: 1.0, rng=Random(seed), deaths=0.0

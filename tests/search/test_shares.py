@@ -11,6 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.evaluator.result import Result
+from praxis_evolve.genome.traits import Trait
+from praxis_evolve.search.credit import Credit
+from praxis_evolve.search.guide import Guide
 from praxis_evolve.search.shares import (
     FLOOR,
     HALF_LIFE,
@@ -21,7 +24,6 @@ from praxis_evolve.search.shares import (
     floored,
 )
 from praxis_evolve.search.standing import scores_by_rung, standings
-from praxis_evolve.genome.traits import Trait
 
 
 def result(genome: str, bits: float | None, rung: int = 1, replica: int = 0) -> Result:
@@ -76,7 +78,7 @@ def test_finals_and_distrusted_results_do_not_count() -> None:
 @pytest.mark.parametrize("count", [2, 3, 7])
 def test_the_chance_to_be_the_best_is_that_of_many_draws(count: int) -> None:
     rng = Random(count)
-    several = [Posterior(1, rng.uniform(0, 30), rng.uniform(0.3, 0.7)) for _ in range(count)]
+    several = [Posterior(1, rng.uniform(0.3, 0.7), rng.uniform(0.03, 0.2)) for _ in range(count)]
     wins = Counter[int]()
     for _ in range(20_000):
         draws = [rng.gauss(each.mean, each.spread) for each in several]
@@ -93,7 +95,10 @@ def test_a_draw_is_by_the_share() -> None:
     shares = Shares(standing, colours(names))
     options = ["blue", "green", "red"]
     expected = {share.trait.value: share.share for share in shares.of("colour", options)}
-    drawn = Counter(shares.draw("colour", options, rng) for _ in range(20_000))
+    guide = Guide(shares, Credit({}, {}))
+    drawn = Counter(
+        guide.choose(rng, options, lambda option: Trait("colour", option)) for _ in range(20_000)
+    )
     assert expected.keys() == set(options)
     for value, share in expected.items():
         assert abs(drawn[value] / 20_000 - share) < 0.015

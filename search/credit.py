@@ -1,0 +1,59 @@
+"""Operator credit: how much the children of each operator gain on their parents.
+
+What counts is the gain of those that gain, zero for the others: an operator that mostly ruins and
+now and then improves is worth more than one that never changes anything (adaptive operator
+selection; Fialho et al. 2010, Annals of Mathematics and Artificial Intelligence 60).
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping
+from random import Random
+from statistics import fmean, pstdev
+
+from .population import Origin
+
+PRIOR = 4.0
+"""How many children of middling gain an operator begins with."""
+
+LEAST = 0.1
+"""The least credit of an operator, in that of all."""
+
+
+class Credit:
+    """The credit of operators, by the standings of children and of the best of their parents.
+
+    Args:
+        standings: from 0 to 1 by genome.
+        origins: the operators that made a genome, joined by ``+``, and its parents.
+    """
+
+    def __init__(self, standings: Mapping[str, float], origins: Mapping[str, Origin]) -> None:
+        gains = defaultdict[str, list[float]](list)
+        for child, (operators, parents) in origins.items():
+            known = [standings[parent] for parent in parents if parent in standings]
+            if child in standings and known:
+                for operator in set(operators.split("+")):
+                    gains[operator].append(max(0.0, standings[child] - max(known)))
+        self._gains = {name: sorted(each) for name, each in gains.items()}
+        every = [gain for name in sorted(gains) for gain in self._gains[name]]
+        self._mean, self._spread = (fmean(every), pstdev(every)) if every else (0.0, 0.0)
+
+    def of(self, operator: str) -> tuple[int, float, float]:
+        """Return number, mean and standard deviation of the mean of the gains of an operator.
+
+        All operators begin with ``PRIOR`` children of middling gain.
+        """
+        gains = self._gains.get(operator, ())
+        weight = PRIOR + len(gains)
+        mean = (PRIOR * self._mean + math.fsum(gains)) / weight
+        return len(gains), mean, self._spread / math.sqrt(weight)
+
+    def draw(self, operator: str, rng: Random) -> float:
+        """Draw the credit of an operator, 1 being that of all; 1 where nothing is known."""
+        if self._mean <= 0:
+            return 1.0
+        _, mean, spread = self.of(operator)
+        return max(LEAST, rng.gauss(mean, spread) / self._mean)

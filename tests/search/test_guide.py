@@ -1,0 +1,161 @@
+"""The guide: operators choose by shares, and a search assigns what does well more often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from praxis_evolve.blocks.registry import installed
+from praxis_evolve.evaluator.ladder import Ladder
+from praxis_evolve.evaluator.result import Result
+from praxis_evolve.genome.space import Space
+from praxis_evolve.genome.starters import starters
+from praxis_evolve.genome.traits import Trait
+from praxis_evolve.search.base import Asked, Assignment
+from praxis_evolve.search.credit import Credit
+from praxis_evolve.search.evolution import regularized_evolution
+from praxis_evolve.search.guide import TRIES, Guide
+from praxis_evolve.search.population import Origin
+from praxis_evolve.search.shares import Shares
+from praxis_evolve.search.simulation import simulate
+from praxis_evolve.search.species import Species
+from praxis_evolve.search.standing import standings
+
+CATALOG = installed()
+SPACE = Space(CATALOG, widths=(32, 64))
+
+
+def knowing(**places: float) -> Shares:
+    """Shares by fifty genomes with each value of one slot."""
+    names = {f"{value}{n}": value for value in places for n in range(50)}
+    return Shares(
+        {name: places[value] for name, value in names.items()},
+        {name: {Trait("slot", value)} for name, value in names.items()},
+    )
+
+
+def in_slot(value: str) -> Trait:
+    return Trait("slot", value)
+
+
+def test_of_a_range_the_better_stretch_is_drawn_more_often():
+    guide, rng = Guide(knowing(low=0.9, high=0.1), Credit({}, {})), Random(0)
+
+    def stretch(value: float) -> Trait:
+        return in_slot("low" if value < 0.5 else "high")
+
+    drawn = [guide.draw(rng, rng.random, stretch) for _ in range(2000)]
+    high = sum(value >= 0.5 for value in drawn) / 2000
+    assert high == pytest.approx(0.5**TRIES, abs=0.02)  # where all of the tries are high
+    low = sorted(value for value in drawn if value < 0.5)
+    assert low[len(low) // 2] == pytest.approx(0.25, abs=0.03), "within a stretch all are alike"
+
+
+def test_operators_are_drawn_by_weight_and_credit():
+    places = {
+        f"{kind}{n}": 0.9 if kind == "up" else 0.1 for kind in ("up", "down") for n in range(60)
+    }
+    origins = {name: Origin(name.rstrip("0123456789"), ("parent",)) for name in places}
+    guide, rng = Guide(knowing(), Credit({"parent": 0.5, **places}, origins)), Random(0)
+    drawn = Counter(guide.operator(rng, [("up", 1.0), ("down", 1.0)]) for _ in range(2000))
+    assert drawn["up"] > 5 * drawn["down"] > 0
+    twice = Counter(guide.operator(rng, [("up", 1.0), ("down", 8.0)]) for _ in range(2000))
+    assert twice["down"] > 3 * drawn["down"]
+
+
+PLANTED = {
+    Trait("mixer", "retention"): -0.6,
+    Trait("mixer", "attention"): 0.6,
+    Trait("attention.heads", "8"): 0.4,
+    Trait("after retention", "glu"): -0.6,
+    Trait("residual", "hyper"): -0.4,
+    Trait("residual", "post"): 0.4,
+    Trait("norm", "layernorm"): 0.3,
+}
+"""What the bits per byte of a genome with a trait differ by: good things lower them."""
+
+
+def planted(species: Species, assignment: Assignment) -> Result:
+    """A result that depends on nothing but planted traits and luck."""
+    name = species.identify(assignment.genome)
+    traits = species.traits(assignment.genome)
+    luck = Random(name).gauss(0, 0.15)
+    bits = 4.0 + luck + sum(worth for trait, worth in PLANTED.items() if trait in traits)
+    return Result(name, name, assignment.rung, 0, 0, bits_per_byte=bits)
+
+
+def asked(*, shares: bool, seed: int, births: int) -> list[Assignment]:
+    species = Species(SPACE)
+    search = regularized_evolution(
+        species,
+        seed=seed,
+        ladder=Ladder((100,)),
+        starters=starters(SPACE),
+        population=32,
+        births=births,
+        shares=shares,
+        screen=False,
+    )
+    log = simulate(
+        search,
+        lambda assignment: planted(species, assignment),
+        workers=4,
+        seconds=lambda rng: rng.random(),
+        rng=Random(seed),
+        deaths=0.0,
+    )
+    return [event.assignment for event in log if isinstance(event, Asked)]
+
+
+@pytest.mark.slow
+def test_over_a_run_planted_good_traits_rise_and_bad_ones_fall():
+    """Blocks, settings, steps of the route and parts of the stack: in the genomes and the shares."""
+    species, births = Species(SPACE), asked(shares=True, seed=1, births=240)
+    traits = {species.identify(a.genome): species.traits(a.genome) for a in births}
+    names = list(traits)
+    bits = {species.identify(a.genome): planted(species, a).bits_per_byte or 0.0 for a in births}
+    early, late = names[32:64], names[-64:]
+
+    def frequency(trait: Trait, among: list[str]) -> float:
+        return sum(trait in traits[name] for name in among) / len(among)
+
+    shares = Shares(standings({100: bits}), traits)
+    for trait, worth in PLANTED.items():
+        each = {share.trait: share for share in shares.of(trait.slot)}
+        if worth < 0:
+            assert frequency(trait, late) > frequency(trait, early), trait
+            assert each[trait].share > 1 / len(each), trait
+        elif trait in each:
+            assert frequency(trait, late) <= frequency(trait, early), trait
+            assert each[trait].share < 1 / len(each), trait
+
+
+@pytest.mark.slow
+def test_a_search_with_shares_finds_what_was_planted_sooner():
+    def best(shares: bool, seed: int) -> float:
+        species = Species(SPACE)
+        values = [
+            planted(species, each).bits_per_byte or 9.0
+            for each in asked(shares=shares, seed=seed, births=128)
+        ]
+        return min(values)
+
+    gains = [best(False, seed) - best(True, seed) for seed in range(6)]
+    assert sum(gains) / len(gains) > 0
+
+
+def test_guided_breeding_breeds_legal_genomes_of_the_space_as_it_is():
+    species, rng = Species(SPACE), Random(0)
+    genomes = starters(SPACE)
+    everything = {name: species.traits(genome) for name, genome in genomes.items()}
+    places = {name: n / len(genomes) for n, name in enumerate(genomes)}
+    bred = species.guided(Guide(Shares(places, everything), Credit({}, {})))
+    for genome in genomes.values():
+        for _ in range(5):
+            assert SPACE.legal(bred.mutate(genome, rng, "b").genome)
+            assert SPACE.legal(bred.sample(rng, "b"))
+    species.space = replace(SPACE, widths=(64,))
+    assert bred.sample(rng, "b").stack.width in (32, 64)
