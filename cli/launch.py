@@ -174,6 +174,8 @@ def _manifest(settings: RunSettings, catalog: Catalog, chosen: Preset, task: Tas
         population=settings.population,
         births=2 * settings.population,
         objectives=tuple(OBJECTIVES[name] for name in settings.objectives),
+        shares=settings.shares,
+        screen=settings.screen,
         seconds=float(chosen.seconds),
     )
 

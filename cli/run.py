@@ -47,6 +47,22 @@ def run(
             rich_help_panel=SEARCH,
         ),
     ] = None,
+    shares: Annotated[
+        bool | None,
+        typer.Option(
+            "--shares/--no-shares",
+            help="Assign what does well more often. [yes]",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    screen: Annotated[
+        bool | None,
+        typer.Option(
+            "--screen/--no-screen",
+            help="Breed several children and try the most promising. [yes]",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Seed of the search. [1337]", rich_help_panel=SEARCH)
     ] = None,
@@ -112,7 +128,8 @@ def run(
 
     flags = {
         "population": population, "minutes": minutes, "max_evals": max_evals,
-        "objectives": objectives, "limit": tuple(limit) if limit else None, "seed": seed,
+        "objectives": objectives, "limit": tuple(limit) if limit else None,
+        "shares": shares, "screen": screen, "seed": seed,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
         "memory_limit": memory_limit, "name": name, "store": store,
     }  # fmt: skip

@@ -33,6 +33,8 @@ class RunSettings(BaseModel):
     max_evals: int | None = Field(default=None, ge=1)
     objectives: tuple[str, ...] = ("bpb", "flops")
     limit: tuple[str, ...] = ()
+    shares: bool = True
+    screen: bool = True
     seed: int = Field(default=1337, ge=0)
     text: str | None = None
     size: Literal["auto", "demo", "small", "medium", "large"] = "auto"

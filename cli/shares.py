@@ -11,10 +11,12 @@ from .options import JSON, RUN, STORE, store_of
 from .output import answer, answer_json, answer_table
 
 if TYPE_CHECKING:
+    from ..search.credit import Credit, Gain
     from ..search.shares import Share, Shares
     from .context import Opened
 
 COLUMNS = ("slot", "trait", "genomes>", "standing>", "share>")
+OPERATORS = ("operator", "children>", "gain>")
 FEW = ("mixer", "feed-forward", "residual", "norm", "embedding", "exit", "router", "prelude")
 """The slots that are shown unless others are asked for."""
 
@@ -34,23 +36,44 @@ def shares(
 
     with opened(store_of(store), run) as found:
         known = shares_of(found)
+        credit = credit_of(found)
         names = _slots(known, slot or [], everything=everything or json)
         if json:
             rows = {name: list(map(_json, known.of(name))) for name in names}
-            answer_json("shares/1", run=found.name, slots=rows)
+            operators = {name: _json_credit(credit.of(name)) for name in credit.operators}
+            answer_json("shares/2", run=found.name, slots=rows, operators=operators)
             return
         answer_table(COLUMNS, [row for name in names for row in _rows(known.of(name))])
-        answer("standing: the share of other genomes that are worse, posterior mean with 95 %")
+        answer(
+            "standing: the share of other genomes that are worse than one with the trait, all else "
+            "middling; 95 %"
+        )
         answer("share: the chance to be drawn for the slot by Thompson sampling with a floor")
+        if not slot:
+            answer_table(OPERATORS, _credit_rows(credit))
+            answer("gain: in standing on the better parent, none where the child is worse; 95 %")
+
+
+def standings_of(run: Opened) -> dict[str, float]:
+    """Return the standings of a run's genomes by all results of its search."""
+    from ..search.standing import scores_by_rung, standings
+
+    return standings(scores_by_rung((result, 1.0) for result in run.plan.results))
+
+
+def credit_of(run: Opened) -> Credit:
+    """Return the credit of the operators of a run."""
+    from ..search.credit import Credit
+
+    return Credit(standings_of(run), run.plan.evolution.population.origins)
 
 
 def shares_of(run: Opened) -> Shares:
     """Return the shares by all results of a run's search."""
     from ..genome.traits import traits
     from ..search.shares import Shares
-    from ..search.standing import scores_by_rung, standings
 
-    places = standings(scores_by_rung((result, 1.0) for result in run.plan.results))
+    places = standings_of(run)
     population = run.plan.evolution.population
     here = [name for name in population.by_birth() if name in places]
     return Shares(
@@ -85,6 +108,22 @@ def _rows(several: list[Share]) -> list[list[str]]:
         ]
         for each in several
     ]
+
+
+def _credit_rows(credit: Credit) -> list[list[str]]:
+    gains = {name: credit.of(name) for name in credit.operators}
+    return [
+        [name, str(gain.children), f"{gain.mean:.3f} ± {gain.half_interval:.3f}"]
+        for name, gain in sorted(gains.items(), key=lambda each: (-each[1].mean, each[0]))
+    ]
+
+
+def _json_credit(gain: Gain) -> dict[str, Any]:
+    return {
+        "children": gain.children,
+        "gain": gain.mean,
+        "gain_half_interval": gain.half_interval,
+    }
 
 
 def _json(share: Share) -> dict[str, Any]:

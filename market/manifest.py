@@ -15,8 +15,8 @@ from ..blocks.registry import Catalog
 from ..genome.space import Limits, Space
 from .errors import StoreError
 
-FORMAT = 2
-"""Format 1 had no sources."""
+FORMAT = 3
+"""Format 1 had no sources; runs of formats 1 and 2 had neither shares nor screen."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,8 @@ class Manifest:
     depth of starters and baselines. ``rungs`` are training tokens; ``batch`` windows of ``context``
     tokens make a step. ``blocks`` are the names of the catalog that the space uses at the start,
     ``sources`` version and digest of each, ``1/ab12...``, ``catalog`` the digest of all. ``births``
-    genomes are tried; then the best ``finalists`` and the baselines are trained on ``replicas`` to
-    the top rung.
+    genomes are tried, bred with ``shares`` and ``screen`` or without them; then the best
+    ``finalists`` and the baselines are trained on ``replicas`` to the top rung.
     """
 
     program: str
@@ -56,6 +56,8 @@ class Manifest:
     finalists: int = 2
     replicas: tuple[int, ...] = (1, 2, 3)
     tuned: bool = True
+    shares: bool = True
+    screen: bool = True
     seconds: float = 600.0
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     format: int = FORMAT
@@ -121,7 +123,9 @@ class Manifest:
             StoreError: it is of another format.
         """
         if values.get("format") == 1:
-            values = {**values, "sources": {}, "format": FORMAT}
+            values = {**values, "sources": {}, "format": 2}
+        if values.get("format") == 2:
+            values = {**values, "shares": False, "screen": False, "format": FORMAT}
         known = {one.name for one in fields(Manifest)}
         if values.get("format") != FORMAT or set(values) != known:
             raise StoreError(

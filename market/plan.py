@@ -116,6 +116,8 @@ class Plan:
             starters=starters(self.space, layers=manifest.layers),
             population=manifest.population,
             births=manifest.births,
+            shares=manifest.shares,
+            screen=manifest.screen,
         )
 
     def _grid(self) -> list[Genome]:

@@ -11,15 +11,31 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from random import Random
-from statistics import fmean, pstdev
+from statistics import NormalDist, fmean, pstdev
+from typing import NamedTuple
 
 from .population import Origin
 
 PRIOR = 4.0
 """How many children of middling gain an operator begins with."""
 
+QUANTILE = NormalDist().inv_cdf(0.975)
+
 LEAST = 0.1
 """The least credit of an operator, in that of all."""
+
+
+class Gain(NamedTuple):
+    """The gain of an operator's children: how many there are, their mean, the spread of that."""
+
+    children: int
+    mean: float
+    spread: float
+
+    @property
+    def half_interval(self) -> float:
+        """Half of the 95 % interval of the mean."""
+        return QUANTILE * self.spread
 
 
 class Credit:
@@ -41,19 +57,21 @@ class Credit:
         every = [gain for name in sorted(gains) for gain in self._gains[name]]
         self._mean, self._spread = (fmean(every), pstdev(every)) if every else (0.0, 0.0)
 
-    def of(self, operator: str) -> tuple[int, float, float]:
-        """Return number, mean and standard deviation of the mean of the gains of an operator.
+    @property
+    def operators(self) -> list[str]:
+        """The operators that have children with a standing, in order."""
+        return sorted(self._gains)
 
-        All operators begin with ``PRIOR`` children of middling gain.
-        """
+    def of(self, operator: str) -> Gain:
+        """Return the gain of an operator, which begins with ``PRIOR`` children of middling gain."""
         gains = self._gains.get(operator, ())
         weight = PRIOR + len(gains)
         mean = (PRIOR * self._mean + math.fsum(gains)) / weight
-        return len(gains), mean, self._spread / math.sqrt(weight)
+        return Gain(len(gains), mean, self._spread / math.sqrt(weight))
 
     def draw(self, operator: str, rng: Random) -> float:
         """Draw the credit of an operator, 1 being that of all; 1 where nothing is known."""
         if self._mean <= 0:
             return 1.0
-        _, mean, spread = self.of(operator)
-        return max(LEAST, rng.gauss(mean, spread) / self._mean)
+        gain = self.of(operator)
+        return max(LEAST, rng.gauss(gain.mean, gain.spread) / self._mean)

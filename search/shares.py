@@ -4,8 +4,8 @@ The standing of a genome is taken as the sum of what its traits add, with a norm
 that a trait is not paid for the good company it is in: genomes descend from few, and what a lucky
 ancestor had is in all of them. Where traits compete for a slot, one is drawn by Thompson sampling
 from these posteriors (Thompson 1933; linear: Agrawal & Goyal 2013, arXiv:1209.3352), with a floor
-that keeps every trait on trial. All of it is a function of what was measured, so that peers with the
-same records have the same shares.
+that keeps every trait on trial. All of it is a function of what was measured, so that peers with
+the same records have the same shares.
 """
 
 from __future__ import annotations

@@ -14,7 +14,9 @@ from .objectives import Objective, best, undominated
 from .population import Population
 
 LEAD = 0.25
-"""The share of tournaments that quality alone decides, since the winner is reported by it."""
+"""The share of tournaments that quality alone decides, as it decides who is promoted: the winner is
+reported by it.
+"""
 
 
 class Select(Protocol):
@@ -31,8 +33,9 @@ def tournament(
     """Select the best of *size* living genomes of *among*, drawn without repeats.
 
     All contenders stand at one rung (``Population.ground``). Fewer stand at the higher rungs, for
-    they were selected once by promotion; there the same share of them contends. Half of the
-    tournaments are decided by the first objective alone, half by all (``objectives.best``).
+    they were selected once by promotion; there the same share of them contends. With several
+    objectives, who is not dominated there contends whatever its age, and ``objectives.best`` of all
+    objectives decides, but for some tournaments (``LEAD``), which the first decides alone.
     """
     known: dict[str, Costs] = {}
     fronts: list[tuple[tuple[int, int], list[str]]] = []

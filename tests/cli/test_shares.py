@@ -40,3 +40,14 @@ def test_an_unknown_slot_names_those_there_are(cli: Cli, tiny: Tiny) -> None:
     called = cli("shares", "--store", tiny.url, "--slot", "mixr")
     assert called.code == Code.NOT_FOUND
     assert "mixer" in called.err
+
+
+def test_operators_are_shown_with_what_their_children_gain(cli: Cli, tiny: Tiny) -> None:
+    operators = cli("shares", "--store", tiny.url, "--json").json["operators"]
+    assert operators
+    for row in operators.values():
+        assert row["children"] > 0
+        assert 0 <= row["gain"] <= 1
+    shown = cli("shares", "--store", tiny.url).out
+    assert all(name in shown for name in operators)
+    assert "operator" not in cli("shares", "--store", tiny.url, "--slot", "mixer").out
