@@ -128,7 +128,7 @@ class Space:
 
     def costs(self, genome: Genome) -> Costs:
         """Return what *genome* costs at this space's context, by formula."""
-        return self._form_costs(canonical(genome, self.catalog))
+        return self.form_costs(canonical(genome, self.catalog))
 
     def sample(self, rng: Random, birth: str) -> Genome:
         """Draw a legal genome; ``birth`` is the root of its entries' lineage ids.
@@ -177,7 +177,8 @@ class Space:
 
     def _cost_problems(self, form: Form) -> Iterator[str]:
         if self.limits.of_cost:
-            yield from self.limits.cost_problems(self._form_costs(form.genome()))
+            yield from self.limits.cost_problems(self.form_costs(form.genome()))
 
-    def _form_costs(self, form: Genome) -> Costs:
+    def form_costs(self, form: Genome) -> Costs:
+        """Return what a genome in canonical form costs, as ``costs``."""
         return costs(form, catalog=self.catalog, context=self.context, vocabulary=self.vocabulary)

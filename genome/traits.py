@@ -38,7 +38,12 @@ def traits(genome: Genome, catalog: Catalog) -> frozenset[Trait]:
     Raises:
         ValueError, KeyError: as ``canonical``.
     """
-    return frozenset(_Reader(canonical(genome, catalog), catalog).all())
+    return form_traits(canonical(genome, catalog), catalog)
+
+
+def form_traits(form: Genome, catalog: Catalog) -> frozenset[Trait]:
+    """Return the traits of a genome in canonical form."""
+    return frozenset(_Reader(form, catalog).all())
 
 
 def bin_text(range_: Range, value: Value) -> str:

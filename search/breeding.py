@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from random import Random
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from ..genome.cost import Costs
 from ..genome.graph import Genome
 from ..genome.mutation import Child
 from ..genome.taste import Taste
 from ..genome.traits import Trait
+
+Thing = TypeVar("Thing")
 
 REMEMBERED = 16
 """More than an ask has candidates."""
@@ -58,19 +60,20 @@ class Breeding(Protocol):
         ...
 
 
-def remembering(identify: Callable[[Genome], str]) -> Callable[[Genome], str]:
-    """Return *identify* with a memory of the last genomes: an id is costly, and asked for twice.
+def remembering(what: Callable[[Genome], Thing]) -> Callable[[Genome], Thing]:
+    """Return *what* with a memory of the last genomes.
 
-    Once by the ask that finds the genome new, and again by the telling of that ask.
+    Ids and the like are costly, and asked for several times: by the ask that finds the genome new
+    and promising, and again by the telling of that ask.
     """
-    last = OrderedDict[int, tuple[Genome, str]]()
+    last = OrderedDict[int, tuple[Genome, Thing]]()
 
-    def identified(genome: Genome) -> str:
+    def remembered(genome: Genome) -> Thing:
         known = last.get(id(genome))
         if known is None:
-            known = last[id(genome)] = genome, identify(genome)
+            known = last[id(genome)] = genome, what(genome)
             if len(last) > REMEMBERED:
                 last.popitem(last=False)
         return known[1]
 
-    return identified
+    return remembered

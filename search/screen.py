@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
+from ..genome.cost import Costs
 from ..genome.graph import Genome
 from ..genome.traits import Trait
 from .breeding import Breeding
@@ -65,6 +66,7 @@ def judging(
 ) -> Callable[[Population], Choose | None]:
     """Return what makes a judge of a population, once for each of its states."""
     known: dict[str, frozenset[Trait]] = {}
+    prices: dict[str, Costs] = {}
     last: list[tuple[int, Choose]] = []
 
     def judge(population: Population) -> Choose | None:
@@ -84,7 +86,20 @@ def judging(
         surrogate = Surrogate([known[name] for name in names], merits.tolist())
         if len(objectives) == 1:
             return _by_merit(breeding, surrogate)
-        front = _Front(breeding, objectives, population, dict(zip(names, merits, strict=True)))
+        for name in names:
+            if name not in prices:
+                prices[name] = breeding.costs(population.genomes[name])
+        values = sorted(
+            (population.scores(population.lowest)[name] for name in names), reverse=True
+        )
+        ranked = sorted(zip(merits.tolist(), names, strict=True))
+        front = _Front(
+            objectives,
+            [
+                (merit, value, prices[name])
+                for (merit, name), value in zip(ranked, values, strict=True)
+            ],
+        )
         return _by_front(breeding, surrogate, front)
 
     return judge
@@ -103,40 +118,37 @@ def _by_merit(breeding: Breeding, surrogate: Surrogate) -> Choose:
 def _by_front(breeding: Breeding, surrogate: Surrogate, front: _Front) -> Choose:
     def choose(genomes: Sequence[Genome]) -> int:
         merits = _optimistic(breeding, surrogate, genomes)
-        gains = [front.gain(*each) for each in zip(genomes, merits, strict=True)]
+        gains = [
+            front.gain(merit, breeding.costs(genome))
+            for genome, merit in zip(genomes, merits.tolist(), strict=True)
+        ]
         return max(range(len(gains)), key=gains.__getitem__)
 
     return choose
 
 
 class _Front:
-    """What is not dominated of what was measured, and what a genome would add to it."""
+    """What is not dominated of what was measured, and what a genome would add to it.
+
+    *measured* has merit, value and costs of each genome, the merits rising. Values are those of the
+    lowest rung: a genome that did well at a higher one has the value of its place among all.
+    """
 
     def __init__(
-        self,
-        breeding: Breeding,
-        objectives: Sequence[Objective],
-        population: Population,
-        merits: dict[str, float],
+        self, objectives: Sequence[Objective], measured: Sequence[tuple[float, float, Costs]]
     ) -> None:
-        self._breeding, self._objectives = breeding, objectives
-        names = sorted(merits, key=lambda name: (merits[name], name))
-        scores = population.scores(population.lowest)
-        self._merits = np.array([merits[name] for name in names])
-        self._values = np.array(sorted((scores[name] for name in names), reverse=True))
-        rows = [
-            self._point(population.genomes[name], value)
-            for name, value in zip(names, self._values, strict=True)
-        ]
-        points = np.array(rows)
+        self._objectives = objectives
+        self._merits = np.array([merit for merit, _, _ in measured])
+        self._values = np.array([value for _, value, _ in measured])
+        points = np.array([self._point(value, costs) for _, value, costs in measured])
         front = points[moocore.is_nondominated(points)]
         self._low, self._span = front.min(axis=0), np.ptp(front, axis=0)
         self._front = self._scaled(front)
         self._volume = moocore.hypervolume(self._front, ref=REFERENCE)
 
-    def gain(self, genome: Genome, merit: float) -> tuple[float, float]:
-        """Return the hypervolume that a genome adds, and how far it is from adding any."""
-        point = self._scaled(np.array(self._point(genome, self._value(merit))))
+    def gain(self, merit: float, costs: Costs) -> tuple[float, float]:
+        """Return the hypervolume that a genome adds, and how far it is from being dominated."""
+        point = self._scaled(np.array(self._point(self._value(merit), costs)))
         volume = moocore.hypervolume(np.vstack([self._front, point]), ref=REFERENCE)
         return volume - self._volume, float((self._front - point).max(axis=1).min())
 
@@ -149,8 +161,7 @@ class _Front:
         slope = (self._values[-1] - self._values[some]) / run if run > 0 else 0.0
         return float(self._values[-1] + slope * (merit - best))
 
-    def _point(self, genome: Genome, value: float) -> list[float]:
-        costs = self._breeding.costs(genome)
+    def _point(self, value: float, costs: Costs) -> list[float]:
         return [objective.coordinate(value, costs) for objective in self._objectives]
 
     def _scaled(self, points: Floats) -> Floats:

@@ -9,11 +9,12 @@ from random import Random
 from ..genome.cost import Costs
 from ..genome.crossover import cross
 from ..genome.graph import Genome
-from ..genome.identity import genome_id
+from ..genome.identity import canonical, genome_id
 from ..genome.mutation import Child, mutate
 from ..genome.space import Space
 from ..genome.taste import Taste
-from ..genome.traits import Trait, traits
+from ..genome.traits import Trait, form_traits
+from .breeding import remembering
 
 
 def _most(names: Sequence[str]) -> str:
@@ -26,6 +27,9 @@ class Species:
     """The genomes of a space, which may be exchanged for a larger one."""
 
     space: Space
+
+    def __post_init__(self) -> None:
+        self._canonical = remembering(lambda genome: canonical(genome, self.space.catalog))
 
     def sample(self, rng: Random, birth: str) -> Genome:
         """Draw a genome."""
@@ -49,7 +53,7 @@ class Species:
 
     def costs(self, genome: Genome) -> Costs:
         """Return what the genome costs at the space's context."""
-        return self.space.costs(genome)
+        return self.space.form_costs(self._canonical(genome))
 
     def niche(self, genome: Genome) -> tuple[int, str, str]:
         """Return the octave of the parameters and the families of mixers and of the others."""
@@ -63,4 +67,4 @@ class Species:
 
     def traits(self, genome: Genome) -> frozenset[Trait]:
         """Return the traits of what of the genome is alive."""
-        return traits(genome, self.space.catalog)
+        return form_traits(self._canonical(genome), self.space.catalog)
