@@ -16,6 +16,7 @@ from .doctor import doctor
 from .errors import CliError, Code
 from .export import export
 from .output import notice
+from .replay import replay
 from .report import report
 from .reproduce import reproduce
 from .run import demo, run
@@ -75,6 +76,7 @@ for command in (
     sample,
     export,
     reproduce,
+    replay,
     doctor,
 ):
     app.command()(command)

@@ -86,6 +86,20 @@ class Manifest:
         own = catalog.only(names)
         return Space(own, widths=self.widths, context=self.context, limits=self.limits)
 
+    def changed(
+        self, catalog: Catalog, joined: Mapping[str, str] = MappingProxyType({})
+    ) -> list[str]:
+        """Return the blocks whose source is another one here than the run has worked with.
+
+        Raises:
+            StoreError: this installation lacks a block of the run.
+        """
+        here = self.space(catalog, joined).catalog
+        if not self.sources:  # a manifest of format 1 holds the digest of all
+            return [] if here.only(self.blocks).digest == self.catalog else list(self.blocks)
+        known = {**self.sources, **joined}
+        return [name for name in here.sources if known.get(name) != here.sources[name]]
+
     def require_same_blocks(
         self, catalog: Catalog, joined: Mapping[str, str] = MappingProxyType({})
     ) -> None:
@@ -94,11 +108,7 @@ class Manifest:
         Raises:
             StoreError: a block is gone, or its source is another one; the text names it.
         """
-        here = self.space(catalog, joined).catalog
-        known = {**self.sources, **joined}
-        changed = [name for name in here.sources if known.get(name) != here.sources[name]]
-        if not self.sources:  # a manifest of format 1 holds the digest of all
-            changed = [] if here.only(self.blocks).digest == self.catalog else list(self.blocks)
+        changed = self.changed(catalog, joined)
         if changed:
             raise StoreError(
                 f"the source of {', '.join(changed)} is another one than the run was started with "

@@ -40,8 +40,7 @@ def test_help_names_every_command(cli: Cli, option: str) -> None:
     assert called.code == 0
     for name in (
         "demo", "run", "status", "winners", "shares", "show", "report", "sample", "export",
-        "reproduce",
-        "doctor", "runs", "catalog",
+        "reproduce", "replay", "doctor", "runs", "catalog",
     ):  # fmt: skip
         assert name in called.out
 
