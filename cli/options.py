@@ -12,7 +12,7 @@ GENOME = Annotated[
     str, typer.Argument(metavar="ID", help="Id of a genome, its start, or a baseline's name.")
 ]
 RUN = Annotated[str | None, typer.Option("--run", help="Name of the run. [the newest]")]
-NAME = Annotated[str | None, typer.Argument(metavar="[RUN]", help="Name of the run. [the newest]")]
+NAME = Annotated[str | None, typer.Argument(metavar="RUN", help="Name of the run. [the newest]")]
 STORE = Annotated[
     str | None, typer.Option("--store", help="Database URL. [sqlite:///runs/praxis-evolve.db]")
 ]

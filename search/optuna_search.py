@@ -12,7 +12,6 @@ from random import Random
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseGASampler, BaseSampler, NSGAIISampler, TPESampler
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ..evaluator.ladder import Ladder
@@ -21,6 +20,7 @@ from .asynchronous import AsynchronousSearch
 from .breeding import remembering
 from .coding import Coding
 from .objectives import QUALITY, Objective
+from .optuna_study import empty_study
 from .population import Population
 from .proposals import Proposal, Proposer, first, fresh, sampling
 
@@ -139,7 +139,7 @@ class _History:
         self._objectives = objectives
         self._add = add
         self._held: list[tuple[str, float]] = []
-        self._study = self._empty()
+        self._study = empty_study(objectives)
 
     def study(self, population: Population) -> optuna.Study:
         """Return the study; trials can only be added, so another past makes another study."""
@@ -147,7 +147,7 @@ class _History:
         scores = population.scores(rung)
         told = [(genome_id, scores[genome_id]) for genome_id in ground]
         if told[: len(self._held)] != self._held:
-            self._held, self._study = [], self._empty()
+            self._held, self._study = [], empty_study(self._objectives)
         self._study.sampler = self.sampler(0)
         for genome_id, score in told[len(self._held) :]:
             self._add(self._study, self._trial(population.genomes[genome_id], score))
@@ -161,14 +161,6 @@ class _History:
             distributions=self.distributions,
             values=[objective.coordinate(score, costs) for objective in self._objectives],
         )
-
-    def _empty(self) -> optuna.Study:
-        level = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study
-        try:
-            return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(self._objectives))
-        finally:
-            optuna.logging.set_verbosity(level)
 
 
 def _add(study: optuna.Study, trial: FrozenTrial) -> None:
