@@ -15,6 +15,7 @@ from .catalog import catalog
 from .doctor import doctor
 from .errors import CliError, Code
 from .export import export
+from .importances import importances
 from .output import notice
 from .replay import replay
 from .report import report
@@ -71,6 +72,7 @@ for command in (
     status,
     winners,
     shares,
+    importances,
     show,
     report,
     sample,
