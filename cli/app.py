@@ -26,6 +26,7 @@ from .sample import sample
 from .shares import shares
 from .show import show
 from .status import status
+from .tune import tune
 from .winners import winners
 
 
@@ -69,6 +70,7 @@ def _root(
 for command in (
     demo,
     run,
+    tune,
     status,
     winners,
     shares,

@@ -15,8 +15,10 @@ from ..blocks.registry import Catalog
 from ..genome.space import Limits, Space
 from .errors import StoreError
 
-FORMAT = 2
-"""Format 1 had no sources."""
+FORMAT = 3
+"""Format 1 had no sources, format 2 no original."""
+
+_ADDED: Mapping[str, object] = MappingProxyType({"sources": {}, "original": ""})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +30,8 @@ class Manifest:
     tokens make a step. ``blocks`` are the names of the catalog that the space uses at the start,
     ``sources`` version and digest of each, ``1/ab12...``, ``catalog`` the digest of all. ``births``
     genomes are tried; then the best ``finalists`` and the baselines are trained on ``replicas`` to
-    the top rung.
+    the top rung. ``original`` is the text of the genome whose training genes alone are searched,
+    empty where whole genomes are.
     """
 
     program: str
@@ -58,6 +61,7 @@ class Manifest:
     tuned: bool = True
     seconds: float = 600.0
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    original: str = ""
     format: int = FORMAT
 
     @property
@@ -69,6 +73,11 @@ class Manifest:
             flops=self.flops,
             carry_bytes=self.carry_bytes,
         )
+
+    @property
+    def rival(self) -> str:
+        """The name of the baseline that the winner has to beat."""
+        return "original" if self.original else "llama"
 
     def space(self, catalog: Catalog, joined: Iterable[str] = ()) -> Space:
         """Return the space of the run, and of the blocks that *joined* it since.
@@ -130,8 +139,8 @@ class Manifest:
         Raises:
             StoreError: it is of another format.
         """
-        if values.get("format") == 1:
-            values = {**values, "sources": {}, "format": FORMAT}
+        if values.get("format") in range(1, FORMAT):
+            values = {**_ADDED, **values, "format": FORMAT}
         known = {one.name for one in fields(Manifest)}
         if values.get("format") != FORMAT or set(values) != known:
             raise StoreError(

@@ -13,6 +13,7 @@ from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.space import Space
 from ..genome.starters import llama, starters
+from ..genome.text import from_json
 from ..genome.trials import trials
 from ..search.asynchronous import AsynchronousSearch
 from ..search.base import Assignment, Birth, Closed, Event, Finished, Grown
@@ -31,6 +32,9 @@ class Plan:
     Tuning of the Llama baseline goes first, then trials of blocks that join, then the evolution;
     the finals of the baselines fill workers that the end of the evolution leaves idle, the finals
     of the winners come last.
+
+    Where the manifest names an ``original``, what evolves is its training genes, by TPE, and it is
+    the only baseline.
     """
 
     manifest: Manifest
@@ -41,7 +45,8 @@ class Plan:
         manifest = self.manifest
         self.joined = dict[str, str]()
         self.species = Species(manifest.space(self.catalog))
-        self._known = dict[str, Genome]()
+        text = manifest.original
+        self.original = from_json(text, self.space.catalog) if text else None
         self.tuning = Agenda(self._tuning, self.identify)
         self.evolution = self._evolution()
         self.baselines = Agenda(self._baselines, self.identify)
@@ -83,6 +88,8 @@ class Plan:
 
     def rivals(self) -> Mapping[str, Genome]:
         """Return the baselines by name; empty until the tuning is through."""
+        if self.original is not None:
+            return {self.manifest.rival: self.original}
         tuned = self.tuned()
         return {} if tuned is None else baselines(self.space, tuned, layers=self.manifest.layers)
 
@@ -107,7 +114,17 @@ class Plan:
         self.species.space = self.manifest.space(self.catalog, self.joined)
 
     def _evolution(self) -> AsynchronousSearch:
-        manifest = self.manifest
+        manifest, original = self.manifest, self.original
+        if original is not None:
+            from ..search.tuning import tuning_search  # imports optuna, which others do without
+
+            return tuning_search(
+                self.space,
+                original,
+                seed=manifest.seed,
+                ladder=Ladder(manifest.rungs),
+                births=manifest.births,
+            )
         return regularized_evolution(
             self.species,
             seed=manifest.seed,
