@@ -91,6 +91,16 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
     task = embedded_task() if settings.text is None else _text(settings.text, chosen)
     manifest = _manifest(settings, catalog, chosen, task)
     _require_room(manifest.space(catalog))
+    if settings.history is not None:
+        from .history import read_history  # imports optuna, which others do without
+
+        known = read_history(
+            settings.history,
+            manifest.space(catalog),
+            layers=chosen.layers,
+            most=settings.population // 2,
+        )
+        manifest = replace(manifest, history=known)
     workers = settings.workers or default_workers(device)
     return Launch(manifest, task, chosen, device, workers, parse_amount(settings.memory_limit))
 
@@ -127,6 +137,7 @@ def tuning(
         finalists=1,
         tuned=False,
         original=to_json(original),
+        history=(),
     )
     task = open_task(require_text(run.folder, run.name))
     workers = settings.workers or default_workers(device)

@@ -126,7 +126,8 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
         f"batch {manifest.batch}",
         "rungs": ", ".join(f"{rung:,}" for rung in manifest.rungs) + " tokens",
         "population": f"{manifest.population}, {manifest.births} births"
-        + (", of training genes alone" if manifest.original else ""),
+        + (", of training genes alone" if manifest.original else "")
+        + (f", {len(manifest.history)} from a history" if manifest.history else ""),
         "objectives": ", ".join(manifest.objectives),
         "limits": ", ".join(f"{name} {value:,.0f}" for name, value in limits.items()),
         "seed": str(manifest.seed),

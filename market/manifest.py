@@ -16,9 +16,9 @@ from ..genome.space import Limits, Space
 from .errors import StoreError
 
 FORMAT = 3
-"""Format 1 had no sources, format 2 no original."""
+"""Format 1 had no sources, format 2 neither original nor history."""
 
-_ADDED: Mapping[str, object] = MappingProxyType({"sources": {}, "original": ""})
+_ADDED: Mapping[str, object] = MappingProxyType({"sources": {}, "original": "", "history": []})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,8 @@ class Manifest:
     ``sources`` version and digest of each, ``1/ab12...``, ``catalog`` the digest of all. ``births``
     genomes are tried; then the best ``finalists`` and the baselines are trained on ``replicas`` to
     the top rung. ``original`` is the text of the genome whose training genes alone are searched,
-    empty where whole genomes are.
+    empty where whole genomes are. ``history`` are texts of genomes that others found good, to be
+    tried first; what they claimed of them is not kept.
     """
 
     program: str
@@ -62,6 +63,7 @@ class Manifest:
     seconds: float = 600.0
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     original: str = ""
+    history: tuple[str, ...] = ()
     format: int = FORMAT
 
     @property

@@ -68,7 +68,7 @@ def write_study(
     Raises:
         StudyError: the database has a study of that name, or cannot be used.
     """
-    with _readable(name):
+    with readable(name):
         study = empty_study(objectives, storage=storage, name=name)
         try:
             for key, value in attributes.items():
@@ -149,7 +149,7 @@ def quiet() -> Generator[None]:
 
 
 @contextmanager
-def _readable(name: str) -> Generator[None]:
+def readable(name: str) -> Generator[None]:
     """Say in our words what Optuna and the database refuse."""
     try:
         yield

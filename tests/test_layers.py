@@ -20,7 +20,12 @@ TORCH = (
     "genome/visiting.py",
     "evaluator/",
 )
-OPTUNA = ("search/optuna_search.py", "search/optuna_study.py", "search/importances.py")
+OPTUNA = (
+    "search/history.py",
+    "search/importances.py",
+    "search/optuna_search.py",
+    "search/optuna_study.py",
+)
 TORCH_FREE_BLOCKS = ("ranges.py", "declaration.py", "registry.py", "catalog.py", "__init__.py")
 
 
