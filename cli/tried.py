@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable
 
 from ..evaluator.result import Result
 from ..genome.graph import Genome
@@ -25,19 +26,20 @@ def tried(run: Opened) -> dict[str, Tried]:
     Results that are not trusted, finals and those of inherited weights give no score.
     """
     asks, told = _log(run)
-    trusted = [result for result, weight in told if weight >= TRUSTED and comparable(result)]
     scores = scores_by_rung(told)
+    results = _by_genome(result for result, weight in told if weight >= TRUSTED)
+    searched = {name: ours for name, ours in results.items() if any(map(comparable, ours))}
     stored = dict(run.ledger.genomes(run.name))
-    names = [name for name in _in_order(asks, trusted) if name in stored]
-    genomes = {name: stored[name] for name in names}
+    order = dict.fromkeys([*(name for name in asks if name in searched), *searched])
+    genomes = {name: stored[name] for name in order if name in stored}
     genes = flat_alike(genomes, run.plan.space)
     return {
         name: Tried(
             genes[name],
             run.plan.space.costs(genome),
             {rung: there[name] for rung, there in scores.items() if name in there},
-            _failure(name, trusted),
-            _attributes(run, name, genome, asks.get(name)),
+            _failure(results[name]),
+            _attributes(run, name, genome, asks.get(name), results[name]),
         )
         for name, genome in genomes.items()
     }
@@ -54,27 +56,27 @@ def _log(run: Opened) -> tuple[dict[str, Assignment], list[tuple[Result, float]]
     return asks, told
 
 
-def _in_order(asks: Mapping[str, Assignment], results: list[Result]) -> list[str]:
-    having = dict.fromkeys(result.genome for result in results)
-    asked = [name for name in asks if name in having]
-    return list(dict.fromkeys([*asked, *having]))
+def _by_genome(results: Iterable[Result]) -> dict[str, list[Result]]:
+    found = defaultdict[str, list[Result]](list)
+    for result in results:
+        found[result.genome].append(result)
+    return found
 
 
-def _failure(name: str, results: list[Result]) -> str:
-    """Say why the last training of a genome failed; nothing if it did not."""
-    ours = [result for result in results if result.genome == name]
-    highest = max(result.rung for result in ours)
-    last = [result for result in ours if result.rung == highest]
+def _failure(results: list[Result]) -> str:
+    """Say why the last training of a genome in the search failed; nothing if it did not."""
+    searched = [result for result in results if comparable(result)]
+    highest = max(result.rung for result in searched)
+    last = [result for result in searched if result.rung == highest]
     failed = [f"{result.failure}: {result.reason}" for result in last if not result.ok]
     return failed[0] if len(failed) == len(last) else ""
 
 
 def _attributes(
-    run: Opened, name: str, genome: Genome, asked: Assignment | None
+    run: Opened, name: str, genome: Genome, asked: Assignment | None, results: list[Result]
 ) -> dict[str, object]:
     """Return what a trial says of itself; ``genome_json`` is the genome whole."""
     costs = run.plan.space.costs(genome)
-    results = [result for result in run.plan.results if result.genome == name]
     test = by_replica(results, name, rung=run.plan.top)
     found: dict[str, object] = {
         "genome": name,
@@ -97,6 +99,6 @@ def _attributes(
         }
     if test:
         found["final_test_bits_per_byte"] = [test[replica] for replica in sorted(test)]
-    if reason := _failure(name, [result for result in results if comparable(result)]):
+    if reason := _failure(results):
         found["failure"] = reason
     return found
