@@ -48,6 +48,7 @@ class Verdict:
 def replay(name: NAME = None, run: RUN = None, store: STORE = None, json: JSON = False) -> None:
     """Ask a run again from its log and compare; exit 7 on a difference."""
     from ..blocks.registry import installed
+    from ..market.errors import StoreError
     from ..market.ledger import Ledger
     from ..market.manifest import Manifest
     from ..market.plan import Plan
@@ -56,7 +57,10 @@ def replay(name: NAME = None, run: RUN = None, store: STORE = None, json: JSON =
     with Ledger.open(store_of(store), create=False) as ledger:
         name = run_of(ledger, named(name, run) or newest(ledger)).name
         plan = Plan(Manifest.from_dict(ledger.manifest(name)), installed())
-        found = verdict(plan, ledger.events(name))
+        try:
+            found = verdict(plan, ledger.events(name))
+        except StoreError as error:
+            raise _unreadable(error, plan) from error
     others = _others(plan)
     if json:
         answer_json("replay/1", run=name, **_document(plan, found, others))
@@ -102,6 +106,15 @@ def _others(plan: Plan) -> str:
     if manifest.program != __version__:
         found.append(f"praxis-evolve {manifest.program} began it, and this is {__version__}")
     return "; ".join(found)
+
+
+def _unreadable(error: Exception, plan: Plan) -> Exception:
+    """Say of a log that cannot be read what may be the cause besides damage."""
+    others = _others(plan)
+    if not others:
+        return error
+    cure = f"read it with praxis-evolve {plan.manifest.program} and the blocks of then"
+    return CliError(str(error), why=f"but {others}", cure=cure, code=Code.STORE)
 
 
 def _say(name: str, plan: Plan, found: Verdict, others: str) -> None:

@@ -9,7 +9,10 @@ from random import Random
 
 import pytest
 
+from praxis_evolve.blocks.ranges import Choice
+from praxis_evolve.blocks.registry import Catalog
 from praxis_evolve.cli.errors import Code
+from praxis_evolve.genome.graph import Entry, Genome, Part, Visit
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.market.drive import drive
 from praxis_evolve.market.identity_key import Identity
@@ -17,7 +20,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.worker import Wish
-from praxis_evolve.search.base import Asked, Assignment, Finished
+from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
 from praxis_evolve.search.population import Population
 from praxis_evolve.tests.cli.calling import Cli, Tiny
 from praxis_evolve.tests.market.loop import (
@@ -162,6 +165,25 @@ def test_blocks_that_changed_are_named_where_the_asks_are_the_same(
     called = cli("replay", "r", "--store", other)
     assert called.code == Code.DONE
     assert "the source of glu changed since" in called.out
+
+
+def test_a_log_that_older_blocks_wrote_is_not_called_damaged_alone(
+    cli: Cli, tmp_path: Path
+) -> None:
+    url, _ = stores(tmp_path)
+    known = CATALOG["attention"]
+    heads = replace(known.settings["heads"], range=Choice((1, 3)))
+    older = replace(known, settings={**known.settings, "heads": heads})
+    catalog = Catalog((older, *(d for d in CATALOG if d.name != "attention")))
+    genome = Genome((Entry(Part("attention", {**known.defaults(), "heads": 3})),), (Visit(0),))
+    with Ledger.open(url, catalog=catalog) as ledger:
+        sources = {**CATALOG.sources, "attention": "1/older"}
+        digest = ledger.create_run("r", replace(MANIFEST, sources=sources).to_dict()).digest
+        ledger.append_asked("r", Assignment(genome, 100, 0, Birth(digest, ME.author, 0)))
+    called = cli("replay", "r", "--store", url)
+    assert called.code == Code.STORE
+    assert "heads" in called.err
+    assert "the source of attention changed since" in called.err
 
 
 def test_a_run_that_asked_nothing_replays(cli: Cli, tmp_path: Path) -> None:
