@@ -15,7 +15,9 @@ from .catalog import catalog
 from .doctor import doctor
 from .errors import CliError, Code
 from .export import export
+from .importances import importances
 from .output import notice
+from .replay import replay
 from .report import report
 from .reproduce import reproduce
 from .run import demo, run
@@ -24,6 +26,7 @@ from .sample import sample
 from .shares import shares
 from .show import show
 from .status import status
+from .tune import tune
 from .winners import winners
 
 
@@ -67,14 +70,17 @@ def _root(
 for command in (
     demo,
     run,
+    tune,
     status,
     winners,
     shares,
+    importances,
     show,
     report,
     sample,
     export,
     reproduce,
+    replay,
     doctor,
 ):
     app.command()(command)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from .. import __version__
-from ..blocks.registry import Catalog
+from ..blocks.registry import Catalog, installed
 from ..evaluator.job import Setup
 from ..evaluator.ladder import Ladder
-from ..evaluator.preset import Preset, estimated_seconds, preset
-from ..evaluator.task import Task, embedded_task, text_task
+from ..evaluator.preset import PRESETS, Preset, estimated_seconds, preset
+from ..evaluator.task import Task, embedded_task, open_task, text_task
 from ..genome.baselines import BASELINES, LEARNING_RATES, ROPE_BASES
+from ..genome.graph import Genome
 from ..genome.space import Limits, Space
 from ..genome.starters import llama
+from ..genome.text import to_json
 from ..market.manifest import Manifest
+from .context import Opened
 from .errors import CliError, Code
 from .places import task_file
 from .settings import RunSettings, parse_amount, parse_limit
@@ -71,7 +74,8 @@ def stage_tokens(manifest: Manifest) -> Mapping[str, int]:
 
 def finals_of(manifest: Manifest) -> int:
     """Return how many trainings the finals of a run are."""
-    return (len(BASELINES) + manifest.finalists) * len(manifest.replicas)
+    rivals = 1 if manifest.original else len(BASELINES)
+    return (rivals + manifest.finalists) * len(manifest.replicas)
 
 
 def launch(settings: RunSettings, catalog: Catalog) -> Launch:
@@ -87,8 +91,74 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
     task = embedded_task() if settings.text is None else _text(settings.text, chosen)
     manifest = _manifest(settings, catalog, chosen, task)
     _require_room(manifest.space(catalog))
+    if settings.history is not None:
+        from .history import read_history  # imports optuna, which others do without
+
+        known = read_history(
+            settings.history,
+            manifest.space(catalog),
+            layers=chosen.layers,
+            most=settings.population // 2,
+        )
+        manifest = replace(manifest, history=known)
     workers = settings.workers or default_workers(device)
     return Launch(manifest, task, chosen, device, workers, parse_amount(settings.memory_limit))
+
+
+def tuning(
+    run: Opened,
+    original: Genome,
+    settings: RunSettings,
+    *,
+    trials: int,
+    rungs: tuple[int, ...],
+    seed: int,
+) -> Launch:
+    """Return a run that searches the training genes of a genome of another *run*, on its text.
+
+    Raises:
+        StoreError: the blocks of the run are other ones here.
+        CliError: its text is missing, or the device is not there.
+    """
+    manifest, catalog = run.manifest, run.catalog
+    manifest.require_same_blocks(installed(), run.plan.joined)
+    device = device_of(settings.device)
+    found = replace(
+        manifest,
+        program=__version__,
+        seed=seed,
+        rungs=rungs,
+        blocks=tuple(declaration.name for declaration in catalog),
+        catalog=catalog.digest,
+        sources=catalog.sources,
+        population=trials,
+        births=trials,
+        objectives=(OBJECTIVES["bpb"],),
+        finalists=1,
+        tuned=False,
+        original=to_json(original),
+        history=(),
+    )
+    task = open_task(require_text(run.folder, run.name))
+    workers = settings.workers or default_workers(device)
+    chosen = PRESETS[manifest.preset]
+    return Launch(found, task, chosen, device, workers, parse_amount(settings.memory_limit))
+
+
+def require_text(folder: Path, name: str) -> Path:
+    """Return where the text of a run is.
+
+    Raises:
+        CliError: it is not there.
+    """
+    path = task_file(folder)
+    if not path.exists():
+        raise CliError(
+            f"the text of run {name!r} is missing: {path}",
+            cure="put the file back, or start a new run with --text",
+            code=Code.STORE,
+        )
+    return path
 
 
 def setup_of(manifest: Manifest, folder: Path, *, device: str, memory_bytes: int | None) -> Setup:

@@ -6,15 +6,33 @@ from typing import Annotated
 
 import typer
 
+from .errors import CliError, Code
+
 GENOME = Annotated[
     str, typer.Argument(metavar="ID", help="Id of a genome, its start, or a baseline's name.")
 ]
 RUN = Annotated[str | None, typer.Option("--run", help="Name of the run. [the newest]")]
+NAME = Annotated[str | None, typer.Argument(metavar="RUN", help="Name of the run. [the newest]")]
 STORE = Annotated[
     str | None, typer.Option("--store", help="Database URL. [sqlite:///runs/praxis-evolve.db]")
 ]
 REPLICA = Annotated[int | None, typer.Option(min=0, help="Which training, by its replica.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+def named(name: str | None, flag: str | None) -> str | None:
+    """Return which run is meant: it may be named as it is or by the flag that all commands have.
+
+    Raises:
+        CliError: both name one, and not the same.
+    """
+    if name is not None and flag is not None and name != flag:
+        raise CliError(
+            f"two runs are named: {name!r} and, by --run, {flag!r}",
+            cure="name one",
+            code=Code.USAGE,
+        )
+    return flag if name is None else name
 
 
 def store_of(flag: str | None) -> str:

@@ -49,6 +49,7 @@ class Status:
         self.started = self.now()
         self.births = self.manifest.births
         self.finals = finals_of(self.manifest)
+        self.rival = self.manifest.rival
         self._ladder = Ladder(self.manifest.rungs)
         self._total = sum(stage_tokens(self.manifest).values())
 
@@ -78,7 +79,7 @@ class Status:
         bits = result.bits_per_byte
         if bits is None:
             return
-        if assignment.origin in ("starter:llama", "tuning"):
+        if assignment.origin in (f"starter:{self.rival}", "tuning"):
             self.baseline[result.rung] = min(bits, self.baseline.get(result.rung, bits))
         if self.best is None or (-result.rung, bits) < (-self.best[0], self.best[1]):
             self.best = (result.rung, bits, result.genome)
@@ -243,7 +244,7 @@ def line_of(status: Status, pending: int) -> str:
         rung, bits, genome = status.best
         pairs |= {"best": f"{bits:.3f}", "genome": short(genome), "at": short_tokens(rung)}
         if rung in status.baseline:
-            pairs["llama"] = f"{status.baseline[rung]:.3f}"
+            pairs[status.rival] = f"{status.baseline[rung]:.3f}"
     return " ".join(f"{key}={value}" for key, value in pairs.items())
 
 
@@ -263,7 +264,7 @@ def drawn(status: Status, pending: int) -> Group:
         rung, bits, genome = status.best
         best = f"{short(genome)} {bits:.3f} bits/byte at {short_tokens(rung)} tokens"
         if rung in status.baseline:
-            best += f"  (llama {status.baseline[rung]:.3f})"
+            best += f"  ({status.rival} {status.baseline[rung]:.3f})"
     times = f"{duration(status.elapsed)}, about {duration(status.left())} left"
     return Group(grid, Text(f"best    {escape(best)}"), Text(f"time    {times}"))
 

@@ -69,6 +69,12 @@ def run(
     resume: Annotated[
         str | None, typer.Option(help="Go on with the run of this name.", rich_help_panel=SEARCH)
     ] = None,
+    history: Annotated[
+        str | None,
+        typer.Option(
+            help="Try the genomes of a study first: optuna:URL#STUDY.", rich_help_panel=SEARCH
+        ),
+    ] = None,
     text: Annotated[
         str | None,
         typer.Option(
@@ -129,7 +135,7 @@ def run(
     flags = {
         "population": population, "minutes": minutes, "max_evals": max_evals,
         "objectives": objectives, "limit": tuple(limit) if limit else None,
-        "shares": shares, "screen": screen, "seed": seed,
+        "shares": shares, "screen": screen, "seed": seed, "history": history,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
         "memory_limit": memory_limit, "name": name, "store": store,
     }  # fmt: skip

@@ -16,6 +16,7 @@ from ..reports.quantities import amount, duration
 from .clock import Clock
 from .errors import CliError, Code
 from .output import answer, answer_table, is_live, notice
+from .places import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..blocks.registry import Catalog
     from ..market.worker import Worked
     from .context import Opened
+    from .launch import Launch
     from .settings import RunSettings
 
 
@@ -43,13 +45,17 @@ class Session:
         self.how = how
 
     def start(self, *, prefix: str | None = None) -> None:
+        """Start a new run of what the settings say."""
+        from .launch import launch
+
+        self.begin(launch(self.settings, searchable()), prefix=prefix)
+
+    def begin(self, planned: Launch, *, prefix: str | None = None) -> None:
         """Start a new run."""
         from ..evaluator.task import save_task
         from ..market.ledger import Ledger
-        from .launch import launch
         from .places import new_name, run_folder, task_file
 
-        planned = launch(self.settings, searchable())
         with Ledger.open(self.settings.store) as ledger:
             taken = {run.name for run in ledger.runs()}
             name = self.settings.name or (prefix if prefix not in taken else None)
@@ -67,20 +73,15 @@ class Session:
         from ..blocks.registry import installed
         from ..evaluator.preset import PRESETS, estimated_seconds
         from .context import opened
-        from .launch import default_workers, device_of, stage_tokens
-        from .places import task_file
+        from .launch import default_workers, device_of, require_text, stage_tokens
 
         with opened(self.settings.store, name) as found:
             manifest, done = found.manifest, found.plan.search.done
             manifest.require_same_blocks(installed(), found.plan.joined)
-            joining = {} if found.plan.evolution.done else _joining(found)
+            closed = found.plan.evolution.done or manifest.original
+            joining = {} if closed else _joining(found)
             results = len(found.plan.results)
-            if not task_file(found.folder).exists():
-                raise CliError(
-                    f"the text of run {name!r} is missing: {task_file(found.folder)}",
-                    cure="put the file back, or start a new run with --text",
-                    code=Code.STORE,
-                )
+            require_text(found.folder, name)
             trained = sum(result.rung for result in found.plan.results)
         device = device_of(self.settings.device)
         workers = self.settings.workers or default_workers(device)
@@ -203,7 +204,8 @@ def _joining(found: Opened) -> dict[str, str]:
 
 def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> None:
     """Print how a call ended: the finals, the verdict, the page."""
-    from .view import finals, verdict
+    from .tune import gene_rows
+    from .view import finals, verdict, winner_of
 
     if not quiet:
         share = worked.engine_seconds / worked.seconds if worked.seconds else 0.0
@@ -213,6 +215,8 @@ def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> No
     if several := finals(found):
         answer_table(FINALS, [final_row(final) for final in several])
     answer(verdict(found)[1])
+    if found.plan.original is not None and (best := winner_of(found)):
+        answer_table(("gene", "original>", f"{short(best)}>"), gene_rows(found, best))
     if page:
         answer(f"report  {page}")
 
@@ -220,6 +224,7 @@ def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> No
 def _say_json(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> None:
     """Print how a call ended as one event."""
     from .output import event_json
+    from .tune import training_json
     from .view import comparisons, verdict, winner_of
 
     outcome, sentence = verdict(found)
@@ -231,6 +236,7 @@ def _say_json(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) 
             {"baseline": c.baseline, "change": c.change, "verdict": c.verdict}
             for c in comparisons(found)
         ],
+        **training_json(found),
     )  # fmt: skip
 
 

@@ -36,6 +36,7 @@ class RunSettings(BaseModel):
     shares: bool = True
     screen: bool = True
     seed: int = Field(default=1337, ge=0)
+    history: str | None = None
     text: str | None = None
     size: Literal["auto", "demo", "small", "medium", "large"] = "auto"
     rungs: tuple[int, ...] = ()

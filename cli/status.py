@@ -135,8 +135,8 @@ def _best_text(counts: Status) -> str:
         return "no result yet"
     rung, bits, genome = counts.best
     text = f"{short(genome)} {bits:.3f} bits/byte (search) at {short_tokens(rung)} tokens"
-    llama = counts.baseline.get(rung)
-    return text if llama is None else f"{text}, llama {llama:.3f} there"
+    baseline = counts.baseline.get(rung)
+    return text if baseline is None else f"{text}, {counts.rival} {baseline:.3f} there"
 
 
 def _best_json(counts: Status) -> dict[str, Any] | None:
@@ -147,5 +147,5 @@ def _best_json(counts: Status) -> dict[str, Any] | None:
         "id": genome,
         "rung_tokens": rung,
         "search_bits_per_byte": bits,
-        "llama_search_bits_per_byte": counts.baseline.get(rung),
+        f"{counts.rival}_search_bits_per_byte": counts.baseline.get(rung),
     }

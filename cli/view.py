@@ -88,20 +88,20 @@ def view(run: Opened, command: str) -> RunView:
 
 
 def verdict(run: Opened) -> tuple[Outcome, str]:
-    """Return in a word and in a sentence whether the winner beat the tuned Llama block."""
+    """Return in a word and in a sentence whether the winner beat the baseline it has to."""
     found = {c.baseline: c for c in comparisons(run)}
-    name = winner_of(run)
-    if "llama" not in found or name is None:
+    name, rival = winner_of(run), run.manifest.rival
+    if rival not in found or name is None:
         if run.plan.search.done:
             return "cannot tell", "No genome came through the finals, so nothing is claimed."
         return "cannot tell", "The finals are not through, so nothing is claimed."
-    llama = found["llama"]
-    text = f"{short(name)} {_VERBS[llama.verdict]} the tuned Llama block: {_margin(llama)}."
+    first = found[rival]
+    text = f"{short(name)} {_VERBS[first.verdict]} {_RIVALS[rival]}: {_margin(first)}."
     if "llama-conv" in found:
         control = found["llama-conv"]
         text += f" It {_VERBS[control.verdict]} the control Llama + short convolutions: "
         text += f"{_margin(control)}."
-    return llama.verdict, text
+    return first.verdict, text
 
 
 def floors(run: Opened) -> list[Floor]:
@@ -125,7 +125,9 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
         "preset": f"{manifest.preset}: width {manifest.widths[0]}, context {manifest.context}, "
         f"batch {manifest.batch}",
         "rungs": ", ".join(f"{rung:,}" for rung in manifest.rungs) + " tokens",
-        "population": f"{manifest.population}, {manifest.births} births",
+        "population": f"{manifest.population}, {manifest.births} births"
+        + (", of training genes alone" if manifest.original else "")
+        + (f", {len(manifest.history)} from a history" if manifest.history else ""),
         "objectives": ", ".join(manifest.objectives),
         "limits": ", ".join(f"{name} {value:,.0f}" for name, value in limits.items()),
         "seed": str(manifest.seed),
@@ -154,6 +156,8 @@ def _floors(manifest: Manifest, task: Task) -> dict[str, float]:
         "6-gram of the whole training text": floor(task.train[None], windows),
     }
 
+
+_RIVALS = {"llama": "the tuned Llama block", "original": "the original's training genes"}
 
 _VERBS: Mapping[Outcome, str] = {
     "beat": "beat",

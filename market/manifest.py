@@ -16,7 +16,12 @@ from ..genome.space import Limits, Space
 from .errors import StoreError
 
 FORMAT = 3
-"""Format 1 had no sources; runs of formats 1 and 2 had neither shares nor screen."""
+"""Format 1 had no sources, format 2 nothing of what stands here after them."""
+
+_ADDED: Mapping[str, object] = MappingProxyType(
+    {"sources": {}, "original": "", "history": [], "shares": False, "screen": False}
+)
+"""What the runs of earlier formats were like."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +33,10 @@ class Manifest:
     tokens make a step. ``blocks`` are the names of the catalog that the space uses at the start,
     ``sources`` version and digest of each, ``1/ab12...``, ``catalog`` the digest of all. ``births``
     genomes are tried, bred with ``shares`` and ``screen`` or without them; then the best
-    ``finalists`` and the baselines are trained on ``replicas`` to the top rung.
+    ``finalists`` and the baselines are trained on ``replicas`` to the top rung. ``original`` is the
+    text of the genome whose training genes alone are searched, empty where whole genomes are.
+    ``history`` are texts of genomes that others found good, to be tried first; what they claimed of
+    them is not kept.
     """
 
     program: str
@@ -60,6 +68,8 @@ class Manifest:
     screen: bool = True
     seconds: float = 600.0
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
+    original: str = ""
+    history: tuple[str, ...] = ()
     format: int = FORMAT
 
     @property
@@ -71,6 +81,11 @@ class Manifest:
             flops=self.flops,
             carry_bytes=self.carry_bytes,
         )
+
+    @property
+    def rival(self) -> str:
+        """The name of the baseline that the winner has to beat."""
+        return "original" if self.original else "llama"
 
     def space(self, catalog: Catalog, joined: Iterable[str] = ()) -> Space:
         """Return the space of the run, and of the blocks that *joined* it since.
@@ -88,6 +103,20 @@ class Manifest:
         own = catalog.only(names)
         return Space(own, widths=self.widths, context=self.context, limits=self.limits)
 
+    def changed(
+        self, catalog: Catalog, joined: Mapping[str, str] = MappingProxyType({})
+    ) -> list[str]:
+        """Return the blocks whose source is another one here than the run has worked with.
+
+        Raises:
+            StoreError: this installation lacks a block of the run.
+        """
+        here = self.space(catalog, joined).catalog
+        if not self.sources:  # a manifest of format 1 holds the digest of all
+            return [] if here.only(self.blocks).digest == self.catalog else list(self.blocks)
+        known = {**self.sources, **joined}
+        return [name for name in here.sources if known.get(name) != here.sources[name]]
+
     def require_same_blocks(
         self, catalog: Catalog, joined: Mapping[str, str] = MappingProxyType({})
     ) -> None:
@@ -96,11 +125,7 @@ class Manifest:
         Raises:
             StoreError: a block is gone, or its source is another one; the text names it.
         """
-        here = self.space(catalog, joined).catalog
-        known = {**self.sources, **joined}
-        changed = [name for name in here.sources if known.get(name) != here.sources[name]]
-        if not self.sources:  # a manifest of format 1 holds the digest of all
-            changed = [] if here.only(self.blocks).digest == self.catalog else list(self.blocks)
+        changed = self.changed(catalog, joined)
         if changed:
             raise StoreError(
                 f"the source of {', '.join(changed)} is another one than the run was started with "
@@ -122,10 +147,8 @@ class Manifest:
         Raises:
             StoreError: it is of another format.
         """
-        if values.get("format") == 1:
-            values = {**values, "sources": {}, "format": 2}
-        if values.get("format") == 2:
-            values = {**values, "shares": False, "screen": False, "format": FORMAT}
+        if values.get("format") in range(1, FORMAT):
+            values = {**_ADDED, **values, "format": FORMAT}
         known = {one.name for one in fields(Manifest)}
         if values.get("format") != FORMAT or set(values) != known:
             raise StoreError(

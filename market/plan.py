@@ -13,6 +13,7 @@ from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.space import Space
 from ..genome.starters import llama, starters
+from ..genome.text import from_json
 from ..genome.trials import trials
 from ..search.asynchronous import AsynchronousSearch
 from ..search.base import Assignment, Birth, Closed, Event, Finished, Grown
@@ -28,9 +29,12 @@ from .manifest import Manifest
 class Plan:
     """The stages of a run over the results that it was told of.
 
-    Tuning of the Llama baseline goes first, then trials of blocks that join, then the evolution;
-    the finals of the baselines fill workers that the end of the evolution leaves idle, the finals
-    of the winners come last.
+    Tuning of the Llama baseline goes first, then trials of the history and of blocks that join,
+    then the evolution; the finals of the baselines fill workers that the end of the evolution
+    leaves idle, the finals of the winners come last.
+
+    Where the manifest names an ``original``, what evolves is its training genes, by TPE, and it is
+    the only baseline.
     """
 
     manifest: Manifest
@@ -41,7 +45,8 @@ class Plan:
         manifest = self.manifest
         self.joined = dict[str, str]()
         self.species = Species(manifest.space(self.catalog))
-        self._known = dict[str, Genome]()
+        text = manifest.original
+        self.original = from_json(text, self.space.catalog) if text else None
         self.tuning = Agenda(self._tuning, self.identify)
         self.evolution = self._evolution()
         self.baselines = Agenda(self._baselines, self.identify)
@@ -83,6 +88,8 @@ class Plan:
 
     def rivals(self) -> Mapping[str, Genome]:
         """Return the baselines by name; empty until the tuning is through."""
+        if self.original is not None:
+            return {self.manifest.rival: self.original}
         tuned = self.tuned()
         return {} if tuned is None else baselines(self.space, tuned, layers=self.manifest.layers)
 
@@ -107,7 +114,17 @@ class Plan:
         self.species.space = self.manifest.space(self.catalog, self.joined)
 
     def _evolution(self) -> AsynchronousSearch:
-        manifest = self.manifest
+        manifest, original = self.manifest, self.original
+        if original is not None:
+            from ..search.tuning import tuning_search  # imports optuna, which others do without
+
+            return tuning_search(
+                self.space,
+                original,
+                seed=manifest.seed,
+                ladder=Ladder(manifest.rungs),
+                births=manifest.births,
+            )
         return regularized_evolution(
             self.species,
             seed=manifest.seed,
@@ -173,11 +190,14 @@ class _Listener:
 
 
 class _Trials:
-    """A stage that gives each block that joins its trials, at the lowest rung, once."""
+    """A stage of trials at the lowest rung: of the genomes of the history, and of blocks that join.
+
+    What was claimed of the history is not known here: it is evaluated like anything else.
+    """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._agendas: list[Agenda] = []
+        self._agendas = [self._history()] if plan.manifest.history else []
         self._closed = False
 
     @property
@@ -202,12 +222,18 @@ class _Trials:
             for agenda in self._agendas:
                 agenda.tell([event])
 
+    def _history(self) -> Agenda:
+        catalog = self._plan.space.catalog
+        genomes = [from_json(text, catalog) for text in self._plan.manifest.history]
+        return self._planned([("history", genome) for genome in genomes])
+
     def _agenda(self, names: Sequence[str]) -> Agenda:
-        plan = self._plan
-        lowest, layers = plan.manifest.rungs[0], plan.manifest.layers
-        entrants = [
-            Entrant(genome, lowest, 0, f"trial:{name}")
-            for name in names
-            for genome in trials(plan.space, name, layers=layers)
-        ]
-        return Agenda(lambda: entrants, plan.identify)
+        space, layers = self._plan.space, self._plan.manifest.layers
+        return self._planned(
+            [(f"trial:{name}", g) for name in names for g in trials(space, name, layers=layers)]
+        )
+
+    def _planned(self, several: Sequence[tuple[str, Genome]]) -> Agenda:
+        lowest = self._plan.manifest.rungs[0]
+        entrants = [Entrant(genome, lowest, 0, origin) for origin, genome in several]
+        return Agenda(lambda: entrants, self._plan.identify)

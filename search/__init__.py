@@ -2,7 +2,7 @@
 
 * ``base``: the seam: ``Assignment``, the events, the protocol ``Search`` (``ask``, ``tell``).
 * ``evolution``, ``random``, ``local_search``, ``optuna_search``, ``deap_nsga``,
-  ``halving``: the algorithms, each a composition of the parts below.
+  ``halving``, ``tuning``: the algorithms, each a composition of the parts below.
 * ``asynchronous``: the class that most of them return; ``work``, ``scores``, ``population`` and
   ``promotion`` are what it remembers of the events.
 * ``proposals``, ``tournament``, ``objectives``: where new genomes and their parents come from.
@@ -10,6 +10,8 @@
   landscape of strings; ``draws``: the random numbers of an ask; ``coding``: flat spaces, which
   other tools can search.
 * ``finals``, ``intervals``: who won, and whether it beat the baselines.
+* ``flat``: genomes as values by name; ``optuna_study`` and ``history`` write and read them as
+  studies of Optuna, ``importances`` says which of them matter.
 * ``replay``: asks a log again; ``simulation``: workers in simulated time; ``contract``: the tests
   that every search passes.
 

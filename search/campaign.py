@@ -49,9 +49,10 @@ class Campaign:
         return next((offer for offer in offers if offer is not None), None)
 
     def tell(self, events: Sequence[Event]) -> None:
-        """Tell every stage."""
-        for stage in self._stages:
-            stage.tell(events)
+        """Tell every stage of each event before the next, as if they came one by one."""
+        for event in events:
+            for stage in self._stages:
+                stage.tell([event])
 
 
 class Entrant(NamedTuple):

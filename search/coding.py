@@ -1,11 +1,11 @@
-"""Flat genomes: spaces of a fixed list of choices, which is all that many other tools know."""
+"""Flat genomes: spaces of a fixed list of values, which is all that many other tools know."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from ..blocks.ranges import Value
+from ..blocks.ranges import Range, Value
 from ..genome.graph import Genome
 from .breeding import Breeding
 
@@ -14,8 +14,8 @@ class Coding(Breeding, Protocol):
     """A ``Breeding`` whose genomes can be written as values by name, and read again."""
 
     @property
-    def choices(self) -> Mapping[str, Sequence[Value]]:
-        """The values that each name can have, the same for all genomes."""
+    def choices(self) -> Mapping[str, Sequence[Value] | Range]:
+        """The values that each name can have, the same for all genomes: some, or a range."""
         ...
 
     def encode(self, genome: Genome) -> Mapping[str, Value]:

@@ -6,23 +6,25 @@ here mutations lead from it to the next genome that is new. Workers are kept apa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
+from types import MappingProxyType
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.distributions import BaseDistribution
 from optuna.samplers import BaseGASampler, BaseSampler, NSGAIISampler, TPESampler
-from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
+from ..blocks.ranges import Choice, Range, Value
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
 from .breeding import remembering
 from .coding import Coding
 from .objectives import QUALITY, Objective
+from .optuna_study import distribution, empty_study
 from .population import Population
-from .proposals import Proposal, Proposer, first, fresh, sampling
+from .proposals import Proposal, Proposer, first, fresh, sampling, starting
 
 STARTUP = 10
 """How many genomes are drawn by chance before; Optuna's own default."""
@@ -38,6 +40,7 @@ def optuna_tpe(
     ladder: Ladder,
     births: int,
     objectives: Sequence[Objective] = (QUALITY,),
+    starters: Mapping[str, Genome] | None = None,
     multivariate: bool = False,
 ) -> AsynchronousSearch:
     """Return a search whose genomes TPE proposes, from all that have a score at one rung.
@@ -50,6 +53,7 @@ def optuna_tpe(
         ladder: the rungs of training.
         births: how many genomes are tried.
         objectives: what is minimised; for several, by hypervolume (MOTPE).
+        starters: named genomes to begin with.
         multivariate: whether TPE looks at all choices together or at each by itself.
     """
 
@@ -59,7 +63,7 @@ def optuna_tpe(
         )
 
     history = _History(coding, objectives, sampler, _add)
-    return _search(history, "tpe", seed=seed, ladder=ladder, births=births)
+    return _search(history, "tpe", seed=seed, ladder=ladder, births=births, starters=starters or {})
 
 
 def optuna_nsga2(
@@ -85,12 +89,22 @@ def optuna_nsga2(
 
 
 def _search(
-    history: _History, origin: str, *, seed: int, ladder: Ladder, births: int
+    history: _History,
+    origin: str,
+    *,
+    seed: int,
+    ladder: Ladder,
+    births: int,
+    starters: Mapping[str, Genome] = MappingProxyType({}),
 ) -> AsynchronousSearch:
     identify = remembering(history.coding.identify)
     asking = _leading_on(_asking(history, origin), history.coding)
     sample = sampling(history.coding)
-    propose = first(fresh((asking,), identify, tries=1), fresh((sample,), identify))
+    propose = first(
+        starting(starters, identify),
+        fresh((asking,), identify, tries=1),
+        fresh((sample,), identify),
+    )
     return AsynchronousSearch(
         propose, identify, seed=seed, ladder=ladder, population=births, births=births
     )
@@ -134,12 +148,12 @@ class _History:
         self.coding = coding
         self.sampler = sampler
         self.distributions: dict[str, BaseDistribution] = {
-            name: CategoricalDistribution(values) for name, values in coding.choices.items()
+            name: _distribution(values) for name, values in coding.choices.items()
         }
         self._objectives = objectives
         self._add = add
         self._held: list[tuple[str, float]] = []
-        self._study = self._empty()
+        self._study = empty_study(objectives)
 
     def study(self, population: Population) -> optuna.Study:
         """Return the study; trials can only be added, so another past makes another study."""
@@ -147,7 +161,7 @@ class _History:
         scores = population.scores(rung)
         told = [(genome_id, scores[genome_id]) for genome_id in ground]
         if told[: len(self._held)] != self._held:
-            self._held, self._study = [], self._empty()
+            self._held, self._study = [], empty_study(self._objectives)
         self._study.sampler = self.sampler(0)
         for genome_id, score in told[len(self._held) :]:
             self._add(self._study, self._trial(population.genomes[genome_id], score))
@@ -162,13 +176,9 @@ class _History:
             values=[objective.coordinate(score, costs) for objective in self._objectives],
         )
 
-    def _empty(self) -> optuna.Study:
-        level = optuna.logging.get_verbosity()
-        optuna.logging.set_verbosity(optuna.logging.WARNING)  # it announces every study
-        try:
-            return optuna.create_study(directions=[StudyDirection.MINIMIZE] * len(self._objectives))
-        finally:
-            optuna.logging.set_verbosity(level)
+
+def _distribution(values: Sequence[Value] | Range) -> BaseDistribution:
+    return distribution(values if isinstance(values, Range) else Choice(tuple(values)))
 
 
 def _add(study: optuna.Study, trial: FrozenTrial) -> None:

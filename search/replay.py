@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, fields
 
 from .base import Asked, Assignment, Event, Search
 
 
 @dataclass(frozen=True)
-class Difference:
-    """The first ask that a replay answers differently; ``place`` counts the log's events from 0."""
+class Reasked:
+    """An ask of a log and what a replay answers there; ``place`` counts the log's events from 0."""
 
     place: int
     logged: Assignment
     replayed: Assignment | None
+
+    @property
+    def equal(self) -> bool:
+        """Whether both are the same in all that is in them, lineage included."""
+        return repr(self.replayed) == repr(self.logged)  # equality passes over lineage ids
+
+    @property
+    def differing(self) -> tuple[str, ...]:
+        """What differs, by the names of an assignment's fields, or ``lineage`` alone."""
+        names = [field.name for field in fields(Assignment)]
+        other = self.replayed
+        if other is None:
+            return tuple(names)
+        found = [name for name in names if getattr(self.logged, name) != getattr(other, name)]
+        return tuple(found) if found or self.equal else ("lineage",)
 
     def __str__(self) -> str:
         birth = self.logged.birth
@@ -26,19 +41,23 @@ class Difference:
         )
 
 
-def replay(search: Search, events: Iterable[Event], *, author: str) -> Difference | None:
-    """Feed the ordered log of *author* to a new *search* and ask it again; return what differs.
+def reask(
+    search: Search, events: Iterable[Event], *, author: str | None = None
+) -> Iterator[Reasked]:
+    """Feed an ordered log to a new *search* and yield each of its asks, asked again.
 
-    Asks of others are only told: they came from another state. Assignments are compared with all
-    that is in them, lineage included.
+    Each is asked from what the log says of before, whatever was answered to the others. With an
+    *author*, the asks of others are only told: they came from another state.
     """
     for place, event in enumerate(events):
-        if isinstance(event, Asked) and event.assignment.birth.author == author:
-            replayed = search.ask(event.assignment.birth)
-            if repr(replayed) != repr(event.assignment):  # equality passes over lineage ids
-                return Difference(place, event.assignment, replayed)
+        if isinstance(event, Asked) and author in (None, event.assignment.birth.author):
+            yield Reasked(place, event.assignment, search.ask(event.assignment.birth))
         search.tell([event])
-    return None
+
+
+def replay(search: Search, events: Iterable[Event], *, author: str) -> Reasked | None:
+    """Feed the ordered log of *author* to a new *search*; return the first ask that differs."""
+    return next((asked for asked in reask(search, events, author=author) if not asked.equal), None)
 
 
 def _told(assignment: Assignment) -> str:

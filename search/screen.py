@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 from statistics import NormalDist
+from typing import NamedTuple
 
 import moocore
 import numpy as np
@@ -41,6 +42,13 @@ Choose = Callable[[Sequence[Genome]], int]
 """Returns the place of the most promising genome."""
 
 
+class Known(NamedTuple):
+    """What is known of a genome before it is measured."""
+
+    traits: frozenset[Trait]
+    costs: Costs
+
+
 def screened(
     propose: Proposer,
     judging: Callable[[Population], Choose | None],
@@ -65,8 +73,7 @@ def judging(
     breeding: Breeding, objectives: Sequence[Objective]
 ) -> Callable[[Population], Choose | None]:
     """Return what makes a judge of a population, once for each of its states."""
-    known: dict[str, frozenset[Trait]] = {}
-    prices: dict[str, Costs] = {}
+    known: dict[str, Known] = {}
     last: list[tuple[int, Choose]] = []
 
     def judge(population: Population) -> Choose | None:
@@ -78,29 +85,23 @@ def judging(
         return last[0][1]
 
     def learned(population: Population, places: dict[str, float]) -> Choose:
-        names = [name for name in places if name in population.genomes][-MOST:]
+        names = [name for name in population.by_birth() if name in places][-MOST:]
         for name in names:
             if name not in known:
-                known[name] = breeding.traits(population.genomes[name])
+                genome = population.genomes[name]
+                known[name] = Known(breeding.traits(genome), breeding.costs(genome))
         merits: Floats = ndtri([places[name] for name in names])
-        surrogate = Surrogate([known[name] for name in names], merits.tolist())
+        surrogate = Surrogate([known[name].traits for name in names], merits.tolist())
         if len(objectives) == 1:
             return _by_merit(breeding, surrogate)
-        for name in names:
-            if name not in prices:
-                prices[name] = breeding.costs(population.genomes[name])
-        values = sorted(
-            (population.scores(population.lowest)[name] for name in names), reverse=True
-        )
+        scores = population.scores(population.lowest)
+        values = sorted((scores[name] for name in names), reverse=True)
         ranked = sorted(zip(merits.tolist(), names, strict=True))
-        front = _Front(
-            objectives,
-            [
-                (merit, value, prices[name])
-                for (merit, name), value in zip(ranked, values, strict=True)
-            ],
-        )
-        return _by_front(breeding, surrogate, front)
+        measured = [
+            (merit, value, known[name].costs)
+            for (merit, name), value in zip(ranked, values, strict=True)
+        ]
+        return _by_front(breeding, surrogate, _Front(objectives, measured))
 
     return judge
 

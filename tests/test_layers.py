@@ -20,6 +20,12 @@ TORCH = (
     "genome/visiting.py",
     "evaluator/",
 )
+OPTUNA = (
+    "search/history.py",
+    "search/importances.py",
+    "search/optuna_search.py",
+    "search/optuna_study.py",
+)
 TORCH_FREE_BLOCKS = ("ranges.py", "declaration.py", "registry.py", "catalog.py", "__init__.py")
 
 
@@ -67,7 +73,7 @@ def test_torch_is_imported_only_where_models_live(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_other_searches_are_imported_only_where_they_are_wrapped(path: Path) -> None:
-    wrapped = {"optuna": ("search/optuna_search.py",), "deap": ("search/deap_nsga.py",)}
+    wrapped = {"optuna": OPTUNA, "deap": ("search/deap_nsga.py",)}
     name = str(path.relative_to(ROOT))
     for target in imports(path):
         assert name in wrapped.get(target[0], (name,)), f"{name} imports {target[0]}"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.tests.cli.calling import Called, Cli, Tiny, call
 
 WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "count", "every", "byte")
@@ -55,3 +57,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
     )  # fmt: skip
     assert code == 0
     return Tiny(url, place / "tiny", text)
+
+
+@pytest.fixture
+def copied(tiny: Tiny, tmp_path: Path) -> Tiny:
+    """Return a copy of the run that a test may spoil."""
+    store = Path(tiny.url.removeprefix("sqlite:///"))
+    with Ledger.open(tiny.url) as ledger, ledger.store.reading() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        for path in store.parent.glob(f"{store.name}*"):
+            shutil.copy(path, tmp_path)
+    shutil.copytree(tiny.folder, tmp_path / "tiny")
+    return Tiny(f"sqlite:///{tmp_path / store.name}", tmp_path / "tiny", tiny.text)

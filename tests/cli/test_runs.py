@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 
@@ -12,18 +11,6 @@ from praxis_evolve.cli.errors import Code
 from praxis_evolve.market.lease import acquire, release
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.tests.cli.calling import Cli, Tiny
-
-
-@pytest.fixture
-def copied(tiny: Tiny, tmp_path: Path) -> Tiny:
-    """Return a copy of the run that a test may spoil."""
-    store = Path(tiny.url.removeprefix("sqlite:///"))
-    with Ledger.open(tiny.url) as ledger, ledger.store.reading() as connection:
-        connection.exec_driver_sql("SELECT 1")
-        for path in store.parent.glob(f"{store.name}*"):
-            shutil.copy(path, tmp_path)
-    shutil.copytree(tiny.folder, tmp_path / "tiny")
-    return Tiny(f"sqlite:///{tmp_path / store.name}", tmp_path / "tiny", tiny.text)
 
 
 def test_a_run_is_removed_with_its_folder(cli: Cli, copied: Tiny) -> None:

@@ -9,7 +9,11 @@ import pytest
 
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.baselines import LEARNING_RATES, ROPE_BASES
+from praxis_evolve.genome.identity import architecture_id, genome_id
+from praxis_evolve.genome.starters import llama
+from praxis_evolve.genome.text import to_json
 from praxis_evolve.market.drive import job_of
+from praxis_evolve.market.errors import StoreError
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.search.base import (
@@ -20,6 +24,7 @@ from praxis_evolve.search.base import (
     Event,
     Finished,
 )
+from praxis_evolve.search.replay import replay
 from praxis_evolve.tests.market.loop import CATALOG, MANIFEST, invented
 
 GRID = len(LEARNING_RATES) * len(ROPE_BASES)
@@ -154,3 +159,69 @@ def test_a_manifest_survives_its_text() -> None:
 def _bits(result: Result) -> float:
     assert result.bits_per_byte is not None
     return result.bits_per_byte
+
+
+def tuning(*, births: int = 14) -> Manifest:
+    genome = llama(MANIFEST.space(CATALOG), layers=1)
+    return replace(
+        MANIFEST, original=to_json(genome), tuned=False, finalists=1, births=births,
+        population=births, objectives=("bits_per_byte",),
+    )  # fmt: skip
+
+
+def test_a_tuning_tries_one_architecture_beside_the_original() -> None:
+    plan = Plan(tuning(), CATALOG)
+    assert plan.original is not None
+    log = events(plan, workers=2)
+    assert plan.search.done
+    assert len({architecture_id(a.genome, CATALOG) for a in asks(log)}) == 1
+    assert list(plan.rivals().values()) == [plan.original]
+    replicas = len(MANIFEST.replicas)
+    finals = [a for a in asks(log) if a.replica > 0]
+    assert [stage(a) for a in finals].count("baseline") == replicas
+    assert [stage(a) for a in finals].count("finalist") == replicas
+    assert len(plan.chosen()) == 1
+    assert plan.identify(plan.original) not in plan.chosen()
+    assert replay(Plan(tuning(), CATALOG).search, log, author="me") is None
+
+
+def test_a_manifest_of_the_second_format_has_neither_original_nor_history() -> None:
+    new = ("original", "history")
+    old = {k: v for k, v in MANIFEST.to_dict().items() if k not in new} | {"format": 2}
+    assert Manifest.from_dict(old) == MANIFEST
+    with pytest.raises(StoreError, match="format 4"):
+        Manifest.from_dict({**MANIFEST.to_dict(), "format": 4})
+
+
+def told(count: int = 4) -> tuple[Manifest, list[str]]:
+    """A manifest with a history, and the ids of its genomes."""
+    space, rng = MANIFEST.space(CATALOG), Random(8)
+    genomes = [space.sample(rng, f"theirs/{number}") for number in range(count)]
+    names = [genome_id(genome, CATALOG) for genome in genomes]
+    return replace(MANIFEST, history=tuple(map(to_json, genomes))), names
+
+
+def test_a_history_is_tried_first_and_counts_as_born() -> None:
+    manifest, names = told()
+    plan = Plan(manifest, CATALOG)
+    log = events(plan)
+    searched = [a for a in asks(log) if stage(a) == "search"]
+    assert [plan.identify(a.genome) for a in searched[:4]] == names
+    assert [a.origin for a in searched].count("history") == 4
+    assert all(a.rung == MANIFEST.rungs[0] for a in searched[:4])
+    assert plan.evolution.population.births == MANIFEST.births
+    assert replay(Plan(manifest, CATALOG).search, log, author="me") is None
+
+
+def test_nothing_of_a_history_is_known_before_it_was_evaluated() -> None:
+    manifest, names = told()
+    plan = Plan(manifest, CATALOG)
+    assert plan.results == []
+    assert not any(plan.evolution.population.seen(name) for name in names)
+
+
+def test_a_closed_run_lets_its_history_be() -> None:
+    manifest, _ = told()
+    log = events(Plan(manifest, CATALOG), close_after=GRID + 1)
+    assert sum(a.origin == "history" for a in asks(log)) < 4
+    assert any(stage(a) == "baseline" for a in asks(log))

@@ -38,3 +38,15 @@ def test_the_dead_are_expired_in_their_share():
     dead = sum(isinstance(event, Expired) for event in log)
     assert sum(isinstance(event, Finished) for event in log) == 300
     assert 70 < dead < 130  # 300 / 0.75 - 300 = 100
+
+
+def test_the_late_are_given_up_and_come_all_the_same():
+    search = random_search(TOY, seed=0, ladder=Ladder((100,)), births=300)
+    log = simulate(search, TOY.evaluate, workers=4, seconds=Random.random, rng=Random(0), late=0.25)
+    given_up = {e.birth: place for place, e in enumerate(log) if isinstance(e, Expired)}
+    asks = [e.assignment for e in log if isinstance(e, Asked)]
+    assert sum(isinstance(event, Finished) for event in log) == len(asks)
+    assert 70 < len(given_up) < 130
+    last = {e.result.genome: place for place, e in enumerate(log) if isinstance(e, Finished)}
+    late = {a.birth: TOY.identify(a.genome) for a in asks if a.birth in given_up}
+    assert all(place < last[late[birth]] for birth, place in given_up.items())
