@@ -15,7 +15,7 @@ from ..genome.genes import SEGMENTS, TIED, TRAINING, feedback_range
 from ..genome.graph import Genome, Part, Stack
 from ..genome.identity import canonical
 from ..genome.space import Space
-from .traits import NONE
+from ..genome.traits import NONE
 
 TRAINING_PREFIX = "training."
 
