@@ -25,7 +25,7 @@ def inherit(model: Model, weights: Weights, plan: Inheritance) -> float:
 
     A tensor is copied where it has the same name in the same part of the parent (pool entries by
     lineage, visits by their entries) and the same shape; any other keeps its fresh values. What is
-    new starts silent or transparent where the plan says so.
+    new starts silent or transparent where the plan says so. Where no tensor fits all stays fresh.
 
     Args:
         model: of ``plan.child``.
@@ -36,6 +36,8 @@ def inherit(model: Model, weights: Weights, plan: Inheritance) -> float:
         The share of the parameters that have the parent's values, from 0 to 1.
     """
     taken = _copied(model, weights, plan)
+    if not taken:
+        return 0.0
     merged = _merged(model, weights, plan)
     _begin(model, plan, taken)
     parameters = dict(model.named_parameters())
