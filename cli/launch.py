@@ -106,6 +106,7 @@ def setup_of(manifest: Manifest, folder: Path, *, device: str, memory_bytes: int
         memory_bytes=memory_bytes,
         parameters=manifest.parameters,
         device="cpu" if device == "cpu" else "cuda",
+        inherit=manifest.inherit,
     )
 
 
@@ -174,6 +175,7 @@ def _manifest(settings: RunSettings, catalog: Catalog, chosen: Preset, task: Tas
         population=settings.population,
         births=2 * settings.population,
         objectives=tuple(OBJECTIVES[name] for name in settings.objectives),
+        inherit=settings.inherit,
         seconds=float(chosen.seconds),
     )
 

@@ -34,6 +34,7 @@ class RunSettings(BaseModel):
     objectives: tuple[str, ...] = ("bpb", "flops")
     limit: tuple[str, ...] = ()
     seed: int = Field(default=1337, ge=0)
+    inherit: bool = False
     text: str | None = None
     size: Literal["auto", "demo", "small", "medium", "large"] = "auto"
     rungs: tuple[int, ...] = ()

@@ -54,6 +54,13 @@ class Evaluator:
         """Evaluate *job*."""
         return _Evaluation(self, job).result()
 
+    def stable(self, job: Job) -> State | Stop:
+        """Return what children of *job*'s genome begin with, or why it cannot be had.
+
+        It is the state at the end of its stable phase, read where it is at hand, else trained.
+        """
+        return _Evaluation(self, job).stable()
+
     def windows(self, split: Split) -> Bytes:
         """Return the fixed windows of the search or the test split, (N, context + 1)."""
         setup = self.setup
@@ -281,7 +288,7 @@ class _Evaluation:
 
     def _is_for_children(self, rung: int) -> bool:
         """Whether children may begin with the stable state of *rung*."""
-        return self._setup.inherit and rung == self._setup.ladder.lowest and not self._job.replica
+        return self._setup.inherit and rung == self._setup.ladder.lowest
 
     def _save(self, state: State) -> None:
         rung = self._job.rung

@@ -15,8 +15,13 @@ from ..blocks.registry import Catalog
 from ..genome.space import Limits, Space
 from .errors import StoreError
 
-FORMAT = 2
-"""Format 1 had no sources."""
+FORMAT = 3
+"""Format 1 had no sources, format 2 nothing about inherited weights."""
+
+OLDER: Mapping[int, Mapping[str, object]] = MappingProxyType(
+    {1: {"sources": {}, "inherit": False}, 2: {"inherit": False}}
+)
+"""What the manifests of earlier formats mean by what they lack."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +33,8 @@ class Manifest:
     tokens make a step. ``blocks`` are the names of the catalog that the space uses at the start,
     ``sources`` version and digest of each, ``1/ab12...``, ``catalog`` the digest of all. ``births``
     genomes are tried; then the best ``finalists`` and the baselines are trained on ``replicas`` to
-    the top rung.
+    the top rung. With ``inherit`` children begin with the weights of their parents in the search;
+    what they reach is ranked apart, and finals are trained from scratch as ever.
     """
 
     program: str
@@ -56,6 +62,7 @@ class Manifest:
     finalists: int = 2
     replicas: tuple[int, ...] = (1, 2, 3)
     tuned: bool = True
+    inherit: bool = False
     seconds: float = 600.0
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     format: int = FORMAT
@@ -120,8 +127,9 @@ class Manifest:
         Raises:
             StoreError: it is of another format.
         """
-        if values.get("format") == 1:
-            values = {**values, "sources": {}, "format": FORMAT}
+        written = values.get("format")
+        if isinstance(written, int) and written in OLDER:
+            values = {**values, **OLDER[written], "format": FORMAT}
         known = {one.name for one in fields(Manifest)}
         if values.get("format") != FORMAT or set(values) != known:
             raise StoreError(

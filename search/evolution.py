@@ -12,6 +12,7 @@ from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
 from .breeding import Breeding, remembering
+from .judging import Judge
 from .objectives import QUALITY, Objective
 from .proposals import crossing, first, founding, fresh, mixed, mutating, sampling, starting
 from .tournament import tournament as tournament_of
@@ -38,6 +39,7 @@ def regularized_evolution(
     tournament: int | None = None,
     crossover: float = CROSSOVER,
     immigrants: float = IMMIGRANTS,
+    judge: Judge | None = None,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
 
@@ -53,6 +55,7 @@ def regularized_evolution(
         crossover: the share of children with two parents; with no immigrants either, 0 leaves the
             aging evolution of the paper, but for genomes that were tried: none is tried again.
         immigrants: the share of samples among the children.
+        judge: what ranks; bits per byte from scratch unless given.
 
     Raises:
         ValueError: the shares are not from 0 to 1 together.
@@ -79,4 +82,5 @@ def regularized_evolution(
         ladder=ladder,
         population=population,
         births=births or 2 * population,
+        judge=judge,
     )

@@ -130,8 +130,6 @@ def test_states_are_kept_for_children_and_apart_by_line(
 ) -> None:
     run(heirs, Job(small_genome, LOW))
     run(heirs, Job(small_genome, TOP))
-    run(heirs, Job(small_genome, LOW, replica=1))
-    run(heirs, Job(small_genome, TOP, replica=1))
     assert len(states(heirs)) == 1
     for line in ((), (small_genome,), (small_genome, small_genome)):
         run(heirs, Job(child, LOW, line=line))

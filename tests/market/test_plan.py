@@ -9,7 +9,6 @@ import pytest
 
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.baselines import LEARNING_RATES, ROPE_BASES
-from praxis_evolve.market.drive import job_of
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.search.base import (
@@ -42,7 +41,7 @@ def events(plan: Plan, *, workers: int = 1, close_after: int | None = None) -> l
         if not running:
             return log
         ended = running.pop(rng.randrange(len(running)))
-        tell(Finished(invented(job_of(ended))))
+        tell(Finished(invented(plan.job(ended))))
         if close_after is not None and len(plan.results) == close_after:
             tell(Closed())
 
@@ -140,7 +139,7 @@ def test_a_failed_tuning_leaves_the_search_without_rivals() -> None:
         asked = plan.search.ask(Birth("r", "me", number))
         assert asked is not None
         assert asked.origin == "tuning"
-        result = replace(invented(job_of(asked)), bits_per_byte=None, failure="diverged")
+        result = replace(invented(plan.job(asked)), bits_per_byte=None, failure="diverged")
         plan.search.tell([Asked(asked), Finished(result)])
     assert plan.rivals() == {}
     log = events(plan)
