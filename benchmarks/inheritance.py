@@ -27,11 +27,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
-from statistics import fmean
+from statistics import correlation, fmean
 from typing import Any
 
 import torch
-from scipy.stats import spearmanr
 
 from praxis_evolve.benchmarks.rows import add_row, end_line, known_rows
 from praxis_evolve.blocks.registry import Catalog, installed
@@ -39,7 +38,7 @@ from praxis_evolve.cli.launch import EQUAL
 from praxis_evolve.evaluator.evaluate import Evaluator
 from praxis_evolve.evaluator.heritage import begin
 from praxis_evolve.evaluator.job import Job, Setup
-from praxis_evolve.evaluator.limits import Watch
+from praxis_evolve.evaluator.limits import Stop, Watch
 from praxis_evolve.evaluator.measure import measure
 from praxis_evolve.evaluator.preset import PRESETS
 from praxis_evolve.evaluator.schedule import schedule
@@ -183,9 +182,17 @@ def rank_correlations(rows: Sequence[Mapping[str, Any]], way: str, place: int) -
         }
         known = [pair for pair in here if others[pair]]
         if len(known) > 2:
-            ours = [here[pair] for pair in known]
-            found.append(float(spearmanr(ours, [fmean(others[pair]) for pair in known]).statistic))
+            ours = ranks([here[pair] for pair in known])
+            found.append(correlation(ours, ranks([fmean(others[pair]) for pair in known])))
     return found
+
+
+def ranks(values: Sequence[float]) -> list[float]:
+    """Return the place of each value; equal ones share theirs."""
+    return [
+        sum(other < value for other in values) + sum(other == value for other in values) / 2
+        for value in values
+    ]
 
 
 def _measure(
@@ -221,8 +228,8 @@ class Trainer:
     def row(self, pair: Pair, seed: int) -> dict[str, Any]:
         """Return the figures of one child on one seed."""
         parent = self._evaluator(Job(pair.parent, self._setup.ladder.top, seed))
-        plan = inheritance(*(canonical(g, self._catalog) for g in (pair.child, pair.parent)),
-                           self._catalog)  # fmt: skip
+        child, before = (canonical(g, self._catalog) for g in (pair.child, pair.parent))
+        plan = inheritance(child, before, self._catalog)
         started, share = self._start(pair, seed)
         return {
             "pair": pair.number, "seed": seed, "parent_name": pair.parent_name,
@@ -238,6 +245,8 @@ class Trainer:
         """Return the heir before its training, and the share of its parameters that it took."""
         job = Job(pair.parent, self._setup.ladder.top, seed)
         state = self._evaluator.stable(job)
+        if isinstance(state, Stop):
+            raise RuntimeError(f"the parent {pair.parent_name} cannot be trained: {state.reason}")
         model = build(
             pair.child, catalog=self._catalog, context=self._setup.context,
             vocabulary=VOCABULARY, seed=self._setup.seed(seed),
@@ -282,7 +291,7 @@ def _text(found: Summary) -> str:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path("runs/inheritance.jsonl"))
     parser.add_argument("--tokens", type=int, default=PRESET.rungs[0], help="T, in tokens")
     parser.add_argument("--children", type=int, default=5, help="mutants of each parent")

@@ -50,7 +50,7 @@ def shares_of(run: Opened) -> Shares:
     from ..search.standing import scores_by_rung, standings
     from ..search.traits import traits
 
-    places = standings(scores_by_rung((result, 1.0) for result in run.plan.results))
+    places = standings(scores_by_rung((result, 1.0) for result in run.plan.ranked()))
     population = run.plan.evolution.population
     here = [name for name in population.by_birth() if name in places]
     return Shares(
