@@ -186,6 +186,7 @@ class JsonLines:
             origin=assignment.origin,
             bits_per_byte=result.bits_per_byte,
             test_bits_per_byte=result.test_bits_per_byte,
+            inherited_tokens=result.inherited_tokens,
             failure=result.failure,
             reason=result.reason,
             seconds=round(result.measured.seconds, 3),

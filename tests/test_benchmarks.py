@@ -177,7 +177,7 @@ def test_tokens_to_a_quality_are_interpolated_in_their_logarithm() -> None:
 def test_rank_correlations_are_those_of_scipy() -> None:
     module = module_of("inheritance")
     rng = Random(0)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"pair": pair, "seed": seed, "scratch": [rng.randrange(5), rng.random()],
          "inherited": [rng.random(), 0.0]}
         for seed in range(3) for pair in range(9)
