@@ -176,6 +176,7 @@ def setup_of(manifest: Manifest, folder: Path, *, device: str, memory_bytes: int
         memory_bytes=memory_bytes,
         parameters=manifest.parameters,
         device="cpu" if device == "cpu" else "cuda",
+        inherit=manifest.inherit,
     )
 
 
@@ -246,6 +247,7 @@ def _manifest(settings: RunSettings, catalog: Catalog, chosen: Preset, task: Tas
         objectives=tuple(OBJECTIVES[name] for name in settings.objectives),
         shares=settings.shares,
         screen=settings.screen,
+        inherit=settings.inherit,
         seconds=float(chosen.seconds),
     )
 

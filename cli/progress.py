@@ -28,6 +28,9 @@ from .places import short, short_tokens
 
 LINE_SECONDS = 30.0
 
+Best = tuple[int, float, str]
+"""Rung, bits per byte and genome."""
+
 
 @dataclass
 class Status:
@@ -41,7 +44,8 @@ class Status:
     tokens: int = 0
     tokens_before: int = 0
     rungs: Counter[int] = field(default_factory=Counter[int])
-    best: tuple[int, float, str] | None = None
+    best: Best | None = None
+    best_heir: Best | None = None
     baseline: dict[int, float] = field(default_factory=dict[int, float])
     started: float = field(default=0.0, init=False)
 
@@ -81,11 +85,21 @@ class Status:
             return
         if assignment.origin in (f"starter:{self.rival}", "tuning"):
             self.baseline[result.rung] = min(bits, self.baseline.get(result.rung, bits))
-        if self.best is None or (-result.rung, bits) < (-self.best[0], self.best[1]):
-            self.best = (result.rung, bits, result.genome)
+        found = (result.rung, bits, result.genome)
+        if result.inherited_tokens:
+            self.best_heir = _better(found, self.best_heir)
+        else:
+            self.best = _better(found, self.best)
 
     def _seconds(self, tokens: int) -> float:
         return tokens * self.elapsed / self.tokens if self.tokens else 0.0
+
+
+def _better(one: Best, other: Best | None) -> Best:
+    """Return the one at the higher rung, or with fewer bits, of equals the other."""
+    if other is None or (-one[0], one[1]) < (-other[0], other[1]):
+        return one
+    return other
 
 
 def restored(manifest: Manifest, events: Iterable[Event]) -> Status:
@@ -173,6 +187,7 @@ class JsonLines:
             origin=assignment.origin,
             bits_per_byte=result.bits_per_byte,
             test_bits_per_byte=result.test_bits_per_byte,
+            inherited_tokens=result.inherited_tokens,
             failure=result.failure,
             reason=result.reason,
             seconds=round(result.measured.seconds, 3),
@@ -245,6 +260,9 @@ def line_of(status: Status, pending: int) -> str:
         pairs |= {"best": f"{bits:.3f}", "genome": short(genome), "at": short_tokens(rung)}
         if rung in status.baseline:
             pairs[status.rival] = f"{status.baseline[rung]:.3f}"
+    if status.best_heir is not None:
+        rung, bits, genome = status.best_heir
+        pairs |= {"inherited": f"{bits:.3f}", "heir": short(genome), "heir_at": short_tokens(rung)}
     return " ".join(f"{key}={value}" for key, value in pairs.items())
 
 
@@ -265,6 +283,9 @@ def drawn(status: Status, pending: int) -> Group:
         best = f"{short(genome)} {bits:.3f} bits/byte at {short_tokens(rung)} tokens"
         if rung in status.baseline:
             best += f"  ({status.rival} {status.baseline[rung]:.3f})"
+    if status.best_heir is not None:
+        rung, bits, genome = status.best_heir
+        best += f"; inherited: {short(genome)} {bits:.3f} at {short_tokens(rung)}"
     times = f"{duration(status.elapsed)}, about {duration(status.left())} left"
     return Group(grid, Text(f"best    {escape(best)}"), Text(f"time    {times}"))
 

@@ -51,8 +51,9 @@ def reproduce(
         before = _stored(found, name, _tokens(rung), replica)
         where = device_of(device)
         with tempfile.TemporaryDirectory(prefix="praxis-evolve-") as folder:
-            setup = _setup(found, Path(folder), where)
-            now = _evaluated(setup, _job(chosen, before, keep=out is not None), found)
+            job = _job(found, chosen, before, keep=out is not None)
+            setup = _setup(found, Path(folder), where, job)
+            now = _evaluated(setup, job, found)
             _compare(before, now, json=json)
             if out is not None:
                 _keep(found, setup, chosen, now, out)
@@ -70,20 +71,20 @@ def _tokens(rung: str | None) -> int | None:
 
 def _stored(run: Opened, name: str, rung: int | None, replica: int | None) -> Result:
     """Return the result to reproduce: that of the highest rung, of the finals where it has any."""
-    ours = [r for r in run.plan.results if r.genome == name and r.inherited_tokens == 0]
+    ours = [r for r in run.plan.results if r.genome == name]
     wanted = [r for r in ours if rung in (None, r.rung) and replica in (None, r.replica)]
     if not wanted:
         has = ", ".join(f"{short_tokens(r.rung)} replica {r.replica}" for r in ours) or "none yet"
         raise CliError(
-            f"{short(name)} has no such result from scratch in run {run.name}",
+            f"{short(name)} has no such result in run {run.name}",
             cure=f"it has: {has}",
             code=Code.NOT_FOUND,
         )
     return min(wanted, key=lambda r: (not r.ok, -r.rung, r.replica == 0, r.replica))
 
 
-def _setup(run: Opened, folder: Path, device: str) -> Setup:
-    """Return the run's setup with its text, but with none of its checkpoints."""
+def _setup(run: Opened, folder: Path, device: str, job: Job) -> Setup:
+    """Return the run's setup with its text, with none of its checkpoints, and time for the line."""
     from dataclasses import replace
 
     from .launch import setup_of
@@ -95,20 +96,25 @@ def _setup(run: Opened, folder: Path, device: str) -> Setup:
             cure="put the file back",
             code=Code.STORE,
         )
-    return replace(setup, folder=str(folder))
+    seconds = (1 + len(job.line)) * setup.seconds
+    return replace(setup, folder=str(folder), seconds=seconds)
 
 
-def _job(genome: Genome, before: Result, *, keep: bool) -> Job:
+def _job(run: Opened, genome: Genome, before: Result, *, keep: bool) -> Job:
     from ..evaluator.job import Job
 
+    line = run.plan.lines.line(genome) if before.inherited_tokens else ()
     final = before.replica > 0
-    return Job(genome, before.rung, before.replica, test=final, keep_weights=keep)
+    return Job(genome, before.rung, before.replica, test=final, keep_weights=keep, line=line)
 
 
 def _evaluated(setup: Setup, job: Job, run: Opened) -> Result:
     from ..evaluator.pool import ProcessPool
 
     notice(f"training {short_tokens(job.rung)} tokens with the seed of replica {job.replica}")
+    if job.line:
+        tokens = short_tokens(setup.ladder.lowest)
+        notice(f"before it {len(job.line)} ancestors, {tokens} tokens each, for what it inherited")
     # a worker of its own, as in the run: one thread, and what it takes is given back
     with ProcessPool[str](setup, run.catalog, workers=1) as pool:
         pool.submit("again", job)
@@ -124,7 +130,8 @@ def _compare(before: Result, now: Result, *, json: bool) -> None:
     same = before.measured.device == now.measured.device
     tolerance = EXACT if same else LOOSE
     rows = list(_figures(before, now))
-    inside = before.failure == now.failure and all(
+    same_end = before.failure == now.failure and before.inherited_tokens == now.inherited_tokens
+    inside = same_end and all(
         a is not None and b is not None and abs(a - b) <= tolerance for _, a, b in rows
     )
     if json:
@@ -175,6 +182,7 @@ def _document(
         "rung_tokens": before.rung,
         "replica": before.replica,
         "seed": before.seed,
+        "inherited_tokens": before.inherited_tokens,
         "stored_device": before.measured.device,
         "device": now.measured.device,
         "stored_failure": before.failure,

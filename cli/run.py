@@ -66,6 +66,14 @@ def run(
     seed: Annotated[
         int | None, typer.Option(help="Seed of the search. [1337]", rich_help_panel=SEARCH)
     ] = None,
+    inherit: Annotated[
+        bool | None,
+        typer.Option(
+            "--inherit",
+            help="Children begin with their parents' weights in the search; finals never do.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     resume: Annotated[
         str | None, typer.Option(help="Go on with the run of this name.", rich_help_panel=SEARCH)
     ] = None,
@@ -135,7 +143,7 @@ def run(
     flags = {
         "population": population, "minutes": minutes, "max_evals": max_evals,
         "objectives": objectives, "limit": tuple(limit) if limit else None,
-        "shares": shares, "screen": screen, "seed": seed, "history": history,
+        "shares": shares, "screen": screen, "inherit": inherit, "seed": seed, "history": history,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
         "memory_limit": memory_limit, "name": name, "store": store,
     }  # fmt: skip

@@ -110,10 +110,11 @@ def _empty(folder: Path) -> bool:
 
 
 def _facts(ledger: Ledger, run: Run) -> dict[str, Any]:
+    from ..search.scores import comparable
     from .context import state_of
 
     results = ledger.results(run.name)
-    search = [r for r in results if r.replica == 0 and r.bits_per_byte is not None]
+    search = [r for r in results if comparable(r) and r.bits_per_byte is not None]
     best = min(search, key=lambda r: (-r.rung, r.bits_per_byte, r.genome), default=None)
     return {
         "name": run.name,

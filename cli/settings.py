@@ -37,6 +37,7 @@ class RunSettings(BaseModel):
     screen: bool = True
     seed: int = Field(default=1337, ge=0)
     history: str | None = None
+    inherit: bool = False
     text: str | None = None
     size: Literal["auto", "demo", "small", "medium", "large"] = "auto"
     rungs: tuple[int, ...] = ()

@@ -58,7 +58,7 @@ def standings_of(run: Opened) -> dict[str, float]:
     """Return the standings of a run's genomes by all results of its search."""
     from ..search.standing import scores_by_rung, standings
 
-    return standings(scores_by_rung((result, 1.0) for result in run.plan.results))
+    return standings(scores_by_rung((result, 1.0) for result in run.plan.ranked()))
 
 
 def credit_of(run: Opened) -> Credit:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 POOL = ("#>", "block", "settings~", "before it~", "visits>")
 ROUTE = ("#>", "block", "reads", "adds to", "merge", "router")
-RESULTS = ("tokens>", "replica>", "search bits/byte>", "test bits/byte>", "seconds>", "failure~")
+RESULTS = (
+    *("tokens>", "inherited>", "replica>", "search bits/byte>", "test bits/byte>"),
+    *("seconds>", "failure~"),
+)
 
 
 def show(
@@ -214,6 +217,7 @@ def _costs_text(cost: Costs) -> str:
 def _result_row(result: Result) -> list[str]:
     return [
         short_tokens(result.rung),
+        amount(result.inherited_tokens) if result.inherited_tokens else "-",
         str(result.replica),
         _bits(result.bits_per_byte),
         _bits(result.test_bits_per_byte),

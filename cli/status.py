@@ -136,7 +136,11 @@ def _best_text(counts: Status) -> str:
     rung, bits, genome = counts.best
     text = f"{short(genome)} {bits:.3f} bits/byte (search) at {short_tokens(rung)} tokens"
     baseline = counts.baseline.get(rung)
-    return text if baseline is None else f"{text}, {counts.rival} {baseline:.3f} there"
+    text = text if baseline is None else f"{text}, {counts.rival} {baseline:.3f} there"
+    if counts.best_heir is None:
+        return text
+    rung, bits, genome = counts.best_heir
+    return f"{text}; with inherited weights {short(genome)} {bits:.3f} at {short_tokens(rung)}"
 
 
 def _best_json(counts: Status) -> dict[str, Any] | None:

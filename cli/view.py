@@ -130,6 +130,7 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
         + (f", {len(manifest.history)} from a history" if manifest.history else ""),
         "objectives": ", ".join(manifest.objectives),
         "limits": ", ".join(f"{name} {value:,.0f}" for name, value in limits.items()),
+        **({"weights": "inherited in the search, finals from scratch"} if manifest.inherit else {}),
         "seed": str(manifest.seed),
         "catalog": f"{len(manifest.blocks)} entries, {manifest.catalog[:12]}",
         "program": f"praxis-evolve {manifest.program}",

@@ -92,9 +92,9 @@ def final_json(final: Final, texts: Mapping[str, str]) -> dict[str, Any]:
 
 
 def best_of(several: Sequence[Evaluation]) -> list[Evaluation]:
-    """Return the best evaluation of each genome, those at higher rungs first."""
+    """Return the best training from scratch of each genome, those at higher rungs first."""
     ranked = sorted(
-        (e for e in several if e.bits_per_byte is not None),
+        (e for e in several if e.bits_per_byte is not None and not e.inherited_tokens),
         key=lambda e: (-e.rung, e.bits_per_byte, e.number),
     )
     found = dict[str, Any]()

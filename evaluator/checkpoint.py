@@ -29,10 +29,17 @@ class State:
 
     ``tensors`` are the model's (weights, buffers) and the optimizer's, by name; ``losses`` those of
     the steps so far, in nats, whose number is the data cursor and the state of the generators.
+    ``inherited`` is what the training began with, see ``Result.inherited_tokens``.
     """
 
     tensors: Mapping[str, Tensor]
     losses: tuple[float, ...]
+    inherited: int = 0
+
+    @property
+    def weights(self) -> dict[str, Tensor]:
+        """The weights and buffers of the model, by name."""
+        return _below("model.", self.tensors)
 
     @property
     def step(self) -> int:
@@ -53,7 +60,7 @@ class State:
             CheckpointError: the names or shapes are not those of the model.
         """
         try:
-            model.load_state_dict(_below("model.", self.tensors))
+            model.load_state_dict(self.weights)
             optimizer.load(_below("optimizer.", self.tensors))
         except (KeyError, RuntimeError) as error:
             raise CheckpointError(f"the checkpoint is of another model: {error}") from error
@@ -68,6 +75,8 @@ def save_state(state: State, path: Path, *, recipe: str) -> None:
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
     tensors["losses"] = torch.tensor(state.losses, dtype=torch.float64)
+    if state.inherited:
+        tensors["inherited"] = torch.tensor(state.inherited)
     facts = {"format": FORMAT, "recipe": recipe, "digest": _digest(tensors)}
     write_atomically(path, save(tensors, facts))
 
@@ -89,7 +98,8 @@ def open_state(path: Path, *, recipe: str) -> State:
     if facts.get("recipe") != recipe:
         raise CheckpointError(f"the checkpoint {path.name} is of another training")
     losses = tuple(cast("list[float]", tensors.pop("losses").tolist()))
-    return State(tensors, losses)
+    inherited = tensors.pop("inherited", torch.zeros((), dtype=torch.int64))
+    return State(tensors, losses, int(inherited))
 
 
 def save_weights(model: nn.Module, path: Path) -> None:

@@ -23,6 +23,7 @@ from ..genome.rules import gene_problems, part_problems
 from ..genome.space import Limits
 from . import gate
 from .checkpoint import CheckpointError, State, open_state, save_state, save_weights
+from .heritage import begin
 from .job import Job, Setup, names
 from .limits import Stop, Watch, no_memory
 from .measure import measure
@@ -52,6 +53,13 @@ class Evaluator:
     def __call__(self, job: Job) -> Result:
         """Evaluate *job*."""
         return _Evaluation(self, job).result()
+
+    def stable(self, job: Job) -> State | Stop:
+        """Return what children of *job*'s genome begin with, or why it cannot be had.
+
+        It is the state at the end of its stable phase, read where it is at hand, else trained.
+        """
+        return _Evaluation(self, job).stable()
 
     def windows(self, split: Split) -> Bytes:
         """Return the fixed windows of the search or the test split, (N, context + 1)."""
@@ -97,11 +105,11 @@ def worker(setup: Setup) -> Evaluator:
 class _Evaluation:
     """The stages of one job, each of which may stop it."""
 
-    def __init__(self, evaluator: Evaluator, job: Job) -> None:
+    def __init__(self, evaluator: Evaluator, job: Job, watch: Watch | None = None) -> None:
         setup = evaluator.setup
         self._evaluator, self._setup, self._job = evaluator, setup, job
         self._catalog = evaluator.catalog
-        self._watch = Watch(setup.seconds, setup.memory_bytes, setup.device)
+        self._watch = watch or Watch(setup.seconds, setup.memory_bytes, setup.device)
         genome, architecture = names(job.genome, self._catalog)
         seed = setup.seed(job.replica)
         self._result = Result(genome, architecture, job.rung, job.replica, seed)
@@ -134,11 +142,49 @@ class _Evaluation:
             stop = self._admit()
         if stop is not None:
             return stop
-        model = build(
+        model = self._build()
+        if start is None and self._job.line:
+            stop = self._inherit(model)
+        elif start is not None:
+            self._result = replace(self._result, inherited_tokens=start.inherited)
+        stop = stop or self._train(model, plan, start)
+        return stop or self._measure(model) or self._keep(model)
+
+    def _build(self) -> Model:
+        return build(
             self._job.genome, catalog=self._catalog, context=self._setup.context,
             vocabulary=VOCABULARY, seed=self._result.seed, device=self._setup.device,
         )  # fmt: skip
-        return self._train(model, plan, start) or self._measure(model) or self._keep(model)
+
+    def _inherit(self, model: Model) -> Stop | None:
+        """Begin with what the parent had learned when its training to the lowest rung was stable.
+
+        Where its state is not at hand the parent is trained again, and its parents before it.
+        """
+        *older, parent = self._job.line
+        job = Job(parent, self._setup.ladder.lowest, self._job.replica, line=tuple(older))
+        found = _Evaluation(self._evaluator, job, self._watch).stable()
+        if isinstance(found, Stop):
+            return Stop(found.failure, f"its parent could not be trained again: {found.reason}")
+        trained = found.step * self._setup.tokens_per_step + found.inherited
+        tokens = begin(model, found.weights, parent, trained=trained, catalog=self._catalog)
+        self._result = replace(self._result, inherited_tokens=tokens)
+        return None
+
+    def stable(self) -> State | Stop:
+        """Return the state at the end of the stable phase, of a genome that passed all checks.
+
+        It is read where it is at hand, or else trained and kept.
+        """
+        plan = self._schedule()
+        start = self._start(plan)
+        if start is not None and start.step == plan.stable:
+            return start
+        model = self._build()
+        stop = self._inherit(model) if start is None and self._job.line else None
+        reached = replace(plan, steps=plan.stable + 1)  # a step of the decay branch: it is saved
+        stop = stop or self._train(model, reached, start)
+        return stop or self._start(plan) or Stop("worker died", "its checkpoint was lost")
 
     def _check(self) -> Stop | None:
         """Is the genome legal here, and small enough?"""
@@ -166,10 +212,10 @@ class _Evaluation:
         self._gate_seconds += verdict.seconds
         return None if verdict.passed else Stop("refused", verdict.reason)
 
-    def _schedule(self) -> Schedule:
+    def _schedule(self, rung: int | None = None) -> Schedule:
         setup = self._setup
         return schedule(
-            self._job.rung,
+            rung or self._job.rung,
             lowest=setup.ladder.lowest,
             warmup=self._job.genome.training.warmup,
             tokens_per_step=setup.tokens_per_step,
@@ -197,6 +243,7 @@ class _Evaluation:
             model, self._evaluator.text, job.genome.training, schedule=plan,
             context=setup.context, batch=setup.batch, seed=self._result.seed, watch=self._watch,
             start=start, at_stable=self._save if first < plan.stable else None,
+            past=len(job.line) * self._schedule(setup.ladder.lowest).stable,
         )  # fmt: skip
         tokens = (len(done.losses) - first) * setup.tokens_per_step
         self._speed = tokens / max(self._watch.elapsed - before, 1e-9)
@@ -236,28 +283,37 @@ class _Evaluation:
             name, job = self._result.genome, self._job
             save_weights(model, self._setup.weights_path(name, job.rung, job.replica))
         for rung in self._setup.rungs:
-            if rung < self._job.rung:
+            if rung < self._job.rung and not self._is_for_children(rung):
                 self._path(rung).unlink(missing_ok=True)
 
+    def _is_for_children(self, rung: int) -> bool:
+        """Whether children may begin with the stable state of *rung*."""
+        return self._setup.inherit and rung == self._setup.ladder.lowest
+
     def _save(self, state: State) -> None:
-        if self._job.rung != self._setup.ladder.top:
-            save_state(state, self._path(self._job.rung), recipe=self._recipe())
+        rung = self._job.rung
+        if rung != self._setup.ladder.top or self._is_for_children(rung):
+            state = replace(state, inherited=self._result.inherited_tokens)
+            save_state(state, self._path(rung), recipe=self._recipe())
 
     def _path(self, rung: int) -> Path:
-        return self._setup.checkpoint_path(self._result.genome, rung, self._job.replica)
+        job = self._job
+        return self._setup.checkpoint_path(self._result.genome, rung, job.replica, job.heritage)
 
     def _recipe(self) -> str:
         """All that the stable state depends on; the rung is no part of it, which is the point."""
         setup = self._setup
+        line = f"line {self._job.heritage} " if self._job.line else ""
         return (
-            f"genome {self._result.genome} task {setup.task_digest} seed {self._result.seed} "
+            f"{line}genome {self._result.genome} task {setup.task_digest} seed {self._result.seed} "
             f"context {setup.context} batch {setup.batch} lowest {setup.ladder.lowest} "
             f"gate {setup.gate} sources {self._sources()}"
         )
 
     def _sources(self) -> str:
         """Version and source of every part: another block of the catalog changes no training."""
-        names = sorted({part.name for part in self._job.genome.parts()})
+        genomes = (*self._job.line, self._job.genome)
+        names = sorted({part.name for genome in genomes for part in genome.parts()})
         return " ".join(f"{name} {self._catalog.sources[name]}" for name in names)
 
     def _measured(self) -> Measurement:

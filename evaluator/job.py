@@ -21,7 +21,10 @@ class Job:
     """Train *genome* to *rung* tokens with the seed of *replica*.
 
     ``test`` also measures on the test split and runs the full gate (finalists, baselines);
-    ``keep_weights`` writes what was measured to ``Setup.weights_path``.
+    ``keep_weights`` writes what was measured to ``Setup.weights_path``. ``line`` are the ancestors
+    whose weights the genome begins with, the oldest first: each was trained to the lowest rung, the
+    first from scratch, every other from what the one before it had learned. It is empty for a
+    training from scratch. So a job says all that its result depends on.
     """
 
     genome: Genome
@@ -29,6 +32,15 @@ class Job:
     replica: int = 0
     test: bool = False
     keep_weights: bool = False
+    line: tuple[Genome, ...] = ()
+
+    @property
+    def heritage(self) -> str:
+        """The name of the line together with the genome, lineage ids included; empty without."""
+        if not self.line:
+            return ""
+        texts = "\n".join(map(to_json, (*self.line, self.genome)))
+        return hashlib.sha256(texts.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +61,8 @@ class Setup:
         parameters: the largest model; None is no limit.
         device: ``cpu``, ``cuda`` (each worker sees one) or ``mps``.
         gate: whether genomes must pass the gate; without it no number counts.
+        inherit: whether genomes keep their states of the lowest rung for children to begin with;
+            jobs with a line need it.
     """
 
     task: str
@@ -64,6 +78,7 @@ class Setup:
     parameters: int | None = None
     device: str = "cpu"
     gate: bool = True
+    inherit: bool = False
 
     @property
     def ladder(self) -> Ladder:
@@ -80,9 +95,10 @@ class Setup:
         digest = hashlib.sha256(f"{self.task_digest}/{replica}".encode()).digest()
         return int.from_bytes(digest[:6], "big")
 
-    def checkpoint_path(self, genome: str, rung: int, replica: int) -> Path:
-        """Return where the stable state of a genome (by id) at a rung is kept."""
-        return Path(self.folder, f"{genome[:24]}-r{replica}-{rung}.stable.safetensors")
+    def checkpoint_path(self, genome: str, rung: int, replica: int, heritage: str = "") -> Path:
+        """Return where the stable state of a genome (by id) at a rung is kept, from its line."""
+        line = heritage and f"-{heritage}"
+        return Path(self.folder, f"{genome[:24]}{line}-r{replica}-{rung}.stable.safetensors")
 
     def weights_path(self, genome: str, rung: int, replica: int) -> Path:
         """Return where the measured weights of a finalist (by id) are kept."""

@@ -34,6 +34,10 @@ class Result:
     windows of the search split; ``test_bits_per_byte`` is measured for finalists and baselines.
     ``curve`` holds (tokens, training bits per byte) pairs, at most 32. ``failure`` and ``reason``
     are set together, and then there is no fitness.
+
+    ``inherited_tokens`` is how much training the weights had behind them at the start: the tokens
+    of the parent's stable phase and those that the parent had inherited itself, times the share of
+    the parameters that were taken over; at least 1 where any was, and 0 from scratch.
     """
 
     genome: str

@@ -60,6 +60,7 @@ def train(
     watch: Watch,
     start: State | None = None,
     at_stable: Callable[[State], None] | None = None,
+    past: int = 0,
 ) -> Trained:
     """Train *model* in place to the end of the decay branch.
 
@@ -74,11 +75,13 @@ def train(
         watch: limits; the training ends early when one is passed.
         start: the state to continue from, not after the stable phase.
         at_stable: gets the state at the end of the stable phase, to be kept for a promotion.
+        past: steps that the weights were trained for by others before: the windows go on there.
     """
     device = next(model.parameters()).device
     optimizer = AdamW(model, genes)
     losses = list(start.restore(model, optimizer)) if start else []
-    places = offsets(len(text), context=context, batch=batch, steps=schedule.steps, seed=seed)
+    steps = past + schedule.steps
+    places = offsets(len(text), context=context, batch=batch, steps=steps, seed=seed)[past:]
     span = np.arange(context + 1)
     fresh: list[Tensor] = []
     model.train()
@@ -86,7 +89,7 @@ def train(
         if step == schedule.stable and at_stable is not None:
             losses += _read(fresh)
             at_stable(State.of(model, optimizer, losses))
-        _seed(device, seed + step)
+        _seed(device, seed + past + step)
         window = text[places[step, :, None] + span].astype(np.int64)
         tokens = torch.from_numpy(window).to(device)  # (B, T + 1)
         output = model(tokens[:, :-1], keep=False)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from ..evaluator.job import Job
 from ..evaluator.pool import Pool
 from ..evaluator.result import Result
 from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished, Grown
@@ -130,7 +129,7 @@ def drive(
             watcher=_Beating(watcher, journal),
             wish=wish,
             birth=restored.birth,
-            job=job_of,
+            job=plan.job,
             waiting=restored.waiting,
         )
         worked = worker.run()
@@ -143,18 +142,6 @@ def drive(
     finally:
         release(ledger.store, journal.lease)
     return worked
-
-
-def job_of(assignment: Assignment) -> Job:
-    """Return the job of an assignment: finals are measured on the test split and kept."""
-    final = assignment.replica > 0
-    return Job(
-        assignment.genome,
-        assignment.rung,
-        assignment.replica,
-        test=final,
-        keep_weights=final,
-    )
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..blocks.registry import Catalog
+from ..evaluator.job import Job
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from ..genome.baselines import baselines, tuning
@@ -20,6 +21,8 @@ from ..search.base import Assignment, Birth, Closed, Event, Finished, Grown
 from ..search.campaign import Agenda, Campaign, Entrant
 from ..search.evolution import regularized_evolution
 from ..search.finals import finalists, finals
+from ..search.judging import Apart, ranked_apart
+from ..search.lines import Lines
 from ..search.objectives import objectives
 from ..search.species import Species
 from .manifest import Manifest
@@ -47,13 +50,14 @@ class Plan:
         self.species = Species(manifest.space(self.catalog))
         text = manifest.original
         self.original = from_json(text, self.space.catalog) if text else None
+        self.lines = Lines(self.identify, lowest=manifest.rungs[0])
         self.tuning = Agenda(self._tuning, self.identify)
         self.evolution = self._evolution()
         self.baselines = Agenda(self._baselines, self.identify)
         self.finals = Agenda(self._finals, self.identify)
         self.search = Campaign(
-            _Listener(self.results, self._grow), self.tuning, _Trials(self), self.evolution,
-            self.baselines, self.finals,
+            _Listener(self.results, self._grow, self.lines), self.tuning, _Trials(self),
+            self.evolution, self.baselines, self.finals,
         )  # fmt: skip
 
     @property
@@ -64,6 +68,22 @@ class Plan:
     def identify(self, genome: Genome) -> str:
         """Return the id of *genome*."""
         return genome_id(genome, self.space.catalog)
+
+    def job(self, assignment: Assignment) -> Job:
+        """Return the job of an assignment: finals are measured on the test split and kept."""
+        final = assignment.replica > 0
+        return Job(
+            assignment.genome,
+            assignment.rung,
+            assignment.replica,
+            test=final,
+            keep_weights=final,
+            line=self.lines.of(assignment) if self.manifest.inherit else (),
+        )
+
+    def ranked(self) -> Sequence[Result]:
+        """Return the results as what ranks in this run: their bits are its scores."""
+        return ranked_apart(self.results) if self.manifest.inherit else self.results
 
     @property
     def top(self) -> int:
@@ -82,7 +102,7 @@ class Plan:
             result.genome: result.bits_per_byte
             for result in self.results
             if result.genome in grid and (result.rung, result.replica) == (rung, 0)
-            and result.bits_per_byte is not None
+            and result.bits_per_byte is not None and not result.inherited_tokens
         }  # fmt: skip
         return grid[min(scores, key=lambda name: (scores[name], name))] if scores else None
 
@@ -103,7 +123,7 @@ class Plan:
         rivals = {self.identify(genome) for genome in self.rivals().values()}
         genomes = self.evolution.population.genomes
         return finalists(
-            self.results,
+            self.ranked(),
             {name: genome for name, genome in genomes.items() if name not in rivals},
             top_rung=self.top,
             count=self.manifest.finalists,
@@ -135,6 +155,7 @@ class Plan:
             births=manifest.births,
             shares=manifest.shares,
             screen=manifest.screen,
+            judge=Apart() if manifest.inherit else None,
         )
 
     def _grid(self) -> list[Genome]:
@@ -164,24 +185,28 @@ class Plan:
 
 
 class _Listener:
-    """A stage without work: it keeps the results for those that plan by them, and lets blocks join.
+    """A stage without work: it keeps results and lines for those that plan by them; blocks join it.
 
     It is the first, so that all others hear of a larger space after it is one.
     """
 
     done = True
 
-    def __init__(self, results: list[Result], grow: Callable[[Mapping[str, str]], None]) -> None:
+    def __init__(
+        self, results: list[Result], grow: Callable[[Mapping[str, str]], None], lines: Lines
+    ) -> None:
         self._results = results
         self._grow = grow
+        self._lines = lines
         self._seen = set[Result]()
 
     def ask(self, birth: object) -> None:
         """Offer nothing."""
 
     def tell(self, events: Sequence[Event]) -> None:
-        """Keep what finished, each result once."""
+        """Keep what finished, each result once, and who descends from whom."""
         for event in events:
+            self._lines.tell([event])
             if isinstance(event, Finished) and event.result not in self._seen:
                 self._seen.add(event.result)
                 self._results.append(event.result)

@@ -39,11 +39,17 @@ class Point:
 
 
 def points(evaluations: Sequence[Evaluation], rung: int) -> list[Point]:
-    """Return what was measured at *rung*, in the order of the ledger."""
+    """Return what was measured at *rung*, in the order of the ledger.
+
+    Finals stand beside it, so what began with inherited weights is left out.
+    """
     return [
         Point(e.flops, e.bits_per_byte, e)
         for e in evaluations
-        if e.rung == rung and e.bits_per_byte is not None and e.flops is not None
+        if e.rung == rung
+        and e.bits_per_byte is not None
+        and e.flops is not None
+        and not e.inherited_tokens
     ]
 
 

@@ -83,7 +83,8 @@ def progress(
 ) -> go.Figure:
     """Return the figure; each rung has its own mark and its own line, for they do not compare.
 
-    ``names`` are what genomes are called; by default the shortest names that tell them apart.
+    Nor do trainings that began with inherited weights, whose marks are open. ``names`` are what
+    genomes are called; by default the shortest names that tell them apart.
     """
     x = along(evaluations, by)
     names = names or short_names(e.genome for e in evaluations)
@@ -91,14 +92,14 @@ def progress(
     rungs = rungs_of(evaluations)
     every = max(1, ceil(len(evaluations) / MOST_DOTS))
     for rung, look in zip(rungs, _looks(len(rungs)), strict=True):
-        at = [
-            i for i, e in enumerate(evaluations) if e.rung == rung and e.bits_per_byte is not None
-        ]
-        places, chosen = [x[i] for i in at], [evaluations[i] for i in at]
-        traces += [
-            _dots(places[::every], chosen[::every], names, look, len(chosen)),
-            _steps(places, chosen, look, x[-1]),
-        ]
+        for heirs in (False, True):
+            at = [i for i, e in enumerate(evaluations) if _is_of(e, rung, heirs=heirs)]
+            places, chosen = [x[i] for i in at], [evaluations[i] for i in at]
+            if chosen:
+                traces += [
+                    _dots(places[::every], chosen[::every], names, look, len(chosen)),
+                    _steps(places, chosen, look, x[-1]),
+                ]
     return figure(
         traces,
         height=400,
@@ -106,6 +107,11 @@ def progress(
         xaxis={"title": {"text": _TITLES[by]}},
         yaxis={"title": {"text": "bits per byte (search)"}},
     )
+
+
+def _is_of(e: Evaluation, rung: int, *, heirs: bool) -> bool:
+    """Whether an evaluation was measured at a rung, with inherited weights or from scratch."""
+    return e.rung == rung and e.bits_per_byte is not None and bool(e.inherited_tokens) == heirs
 
 
 def _looks(count: int) -> list[tuple[str, str, str]]:
@@ -124,11 +130,12 @@ def _dots(
     count: int,
 ) -> go.Scatter:
     color, symbol, _ = look
+    symbol, kind = (f"{symbol}-open", ", inherited") if chosen[0].inherited_tokens else (symbol, "")
     return go.Scatter(
         x=list(x),
         y=[e.bits_per_byte for e in chosen],
         mode="markers",
-        name=f"rung {amount(chosen[0].rung)} tokens, n = {count}",
+        name=f"rung {amount(chosen[0].rung)} tokens{kind}, n = {count}",
         marker={"color": color, "symbol": symbol, "size": 6, "opacity": 0.45},
         text=[hover_text(e, names[e.genome]) for e in chosen],
         hoverinfo="text",
@@ -141,11 +148,12 @@ def _steps(
     best = best_so_far(chosen)
     corners = [i for i, value in enumerate(best) if i == 0 or value != best[i - 1]]
     color, _, dash = look
+    kind = ", inherited" if chosen[0].inherited_tokens else ""
     return go.Scatter(
         x=[*(x[i] for i in corners), end],
         y=[*(best[i] for i in corners), best[-1]],
         mode="lines",
-        name=f"best at {amount(chosen[0].rung)}",
+        name=f"best at {amount(chosen[0].rung)}{kind}",
         line={"color": color, "width": 2.5, "shape": "hv", "dash": dash},
         hoverinfo="skip",
     )
@@ -178,14 +186,15 @@ def evaluations_table(
         Column("bits per byte (search)", "search_bits_per_byte", ".4f"),
         Column("parameters", "parameters", ","),
         Column("FLOPs per token", "flops_per_token", ",.0f"),
+        Column("tokens inherited", "inherited_tokens", ","),
         Column("born by", "origin"),
         Column("seconds", "seconds", ".2f"),
         Column("failure", "failure"),
     )
     rows = tuple(
         (
-            e.number, names[e.genome], e.rung, e.bits_per_byte, e.parameters, e.flops, e.origin,
-            e.seconds, e.failure,
+            e.number, names[e.genome], e.rung, e.bits_per_byte, e.parameters, e.flops,
+            e.inherited_tokens, e.origin, e.seconds, e.failure,
         )
         for e in evaluations
     )  # fmt: skip

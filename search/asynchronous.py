@@ -10,10 +10,11 @@ from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
 from .draws import generator, name_of
+from .judging import FromScratch, Judge
 from .population import Origin, Population
 from .promotion import Promotions
 from .proposals import Proposer
-from .scores import TRUSTED, Scores, comparable
+from .scores import TRUSTED
 from .work import Key, Work
 
 PROMOTE = "promote"
@@ -30,7 +31,8 @@ class AsynchronousSearch:
 
     Only replica 0 is the search's; what is told of others is passed over. A result of weight below
     0.5 ends the work that it answers and its genome is not proposed again, but it neither ranks,
-    breeds nor promotes; one of weight 0 is as if never told.
+    breeds nor promotes; one of weight 0 is as if never told. What ranks is for *judge* to say; it
+    is ``FromScratch`` unless given.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class AsynchronousSearch:
         ladder: Ladder,
         population: int,
         births: int,
+        judge: Judge | None = None,
     ) -> None:
         if population < 1 or births < 1:
             raise ValueError(
@@ -56,7 +59,7 @@ class AsynchronousSearch:
         self._seed = seed
         self._rungs = ladder.rungs
         self._promotions = Promotions(ladder, seed=seed)
-        self._scores = Scores()
+        self._judge = judge or FromScratch()
         self._closed = False
 
     @property
@@ -125,10 +128,11 @@ class AsynchronousSearch:
 
     def _learn(self, result: Result, weight: float) -> None:
         self.work.answer(Key(result.genome, result.rung, result.replica))
-        if not comparable(result) or result.rung not in self._rungs:
+        if result.rung not in self._rungs:
             return
-        score = self._scores.add(result, weight)
-        if weight >= TRUSTED:
+        changed = self._judge.learn(result, weight)
+        if changed and weight >= TRUSTED:
             self._promotions.settle(result.genome, result.rung)
-        self._promotions.score(result.genome, result.rung, score)
-        self.population.score(result.genome, result.rung, score)
+        for genome_id, score in changed.items():
+            self._promotions.score(genome_id, result.rung, score)
+            self.population.score(genome_id, result.rung, score)

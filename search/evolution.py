@@ -13,6 +13,7 @@ from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
 from .breeding import Breeding, remembering
 from .guide import guided
+from .judging import Judge
 from .niches import NICHED, with_niches
 from .objectives import QUALITY, Objective
 from .proposals import (
@@ -26,7 +27,7 @@ from .proposals import (
     sampling,
     starting,
 )
-from .screen import judging, screened
+from .screen import choosing, screened
 from .tournament import tournament as tournament_of
 
 CROSSOVER = 0.22
@@ -54,6 +55,7 @@ def regularized_evolution(
     niches: float = NICHED,
     shares: bool = True,
     screen: bool = True,
+    judge: Judge | None = None,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
 
@@ -73,6 +75,7 @@ def regularized_evolution(
         niches: the share of parents that are the best of a niche, whatever their age.
         shares: whether operators choose by the shares of traits and are chosen by their credit.
         screen: whether children are the most promising of several by a surrogate.
+        judge: what ranks; bits per byte from scratch unless given.
 
     Raises:
         ValueError: the shares are not from 0 to 1 together.
@@ -86,7 +89,7 @@ def regularized_evolution(
     size = tournament or max(2, population // 4)
     select = tournament_of(breeding, objectives, size=size, among=population)
     select = with_niches(select, breeding, share=niches)
-    judge = judging(breeding, objectives)
+    choose = choosing(breeding, objectives)
 
     def kinds(breeding: Breeding) -> Proposer:
         made = (
@@ -96,7 +99,7 @@ def regularized_evolution(
         )
         if not screen:
             return mixed(*made)
-        return mixed(*((w, screened(fresh((each,), identify), judge)) for w, each in made))
+        return mixed(*((w, screened(fresh((each,), identify), choose)) for w, each in made))
 
     children = guided(kinds, breeding) if shares else kinds(breeding)
     sample = sampling(breeding)
@@ -108,4 +111,5 @@ def regularized_evolution(
         ladder=ladder,
         population=population,
         births=births or 2 * population,
+        judge=judge,
     )

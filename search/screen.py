@@ -51,15 +51,15 @@ class Known(NamedTuple):
 
 def screened(
     propose: Proposer,
-    judging: Callable[[Population], Choose | None],
+    choosing: Callable[[Population], Choose | None],
     *,
     candidates: int = CANDIDATES,
     bypass: float = BYPASS,
 ) -> Proposer:
-    """Offer the best of several offers, by the judge of the population, if it has one already."""
+    """Offer the best of several offers, by what the population has taught, if that is enough."""
 
     def screen(population: Population, rng: Random, birth: str) -> Proposal | None:
-        choose = None if rng.random() < bypass else judging(population)
+        choose = None if rng.random() < bypass else choosing(population)
         if choose is None:
             return propose(population, rng, birth)
         offers = [propose(population, rng, birth) for _ in range(candidates)]
@@ -69,14 +69,14 @@ def screened(
     return screen
 
 
-def judging(
+def choosing(
     breeding: Breeding, objectives: Sequence[Objective]
 ) -> Callable[[Population], Choose | None]:
-    """Return what makes a judge of a population, once for each of its states."""
+    """Return what learns to choose from a population, once for each of its states."""
     known: dict[str, Known] = {}
     last: list[tuple[int, Choose]] = []
 
-    def judge(population: Population) -> Choose | None:
+    def choice(population: Population) -> Choose | None:
         places = population.standings()
         if len(places) < MATURE * population.size:
             return None
@@ -103,7 +103,7 @@ def judging(
         ]
         return _by_front(breeding, surrogate, _Front(objectives, measured))
 
-    return judge
+    return choice
 
 
 def _optimistic(breeding: Breeding, surrogate: Surrogate, genomes: Sequence[Genome]) -> Floats:

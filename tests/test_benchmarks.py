@@ -6,9 +6,11 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
+from scipy.stats import spearmanr  # pyright: ignore[reportUnknownVariableType]
 
 from praxis_evolve.blocks.declaration import Cost, Declaration, Settings, Size
 from praxis_evolve.blocks.registry import Catalog
@@ -160,3 +162,43 @@ def test_differences_are_paired_by_seed() -> None:
     assert low == ["low", "3.0000", "+-", "1.5275", "6.0000"]
     assert high == ["high", "4.3333", "+-", "1.4530", "7.0000"]
     assert gap == ["+1.3333", "(1.4342)"]  # 4.3027 standard errors of a third
+
+
+def test_tokens_to_a_quality_are_interpolated_in_their_logarithm() -> None:
+    share_to = module_of("inheritance").share_to
+    bits = (5.0, 4.0, 3.5, 3.0, 2.0)  # at 1/16, 1/8, 1/4, 1/2 and 1 of T
+    assert share_to(6.0, bits, 4.0) == 1 / 8
+    assert share_to(6.0, bits, 2.5) == pytest.approx(0.5**0.5)
+    assert share_to(6.0, bits, 5.5) == 1 / 16  # before the first measurement
+    assert share_to(5.2, bits, 5.5) == 0.0
+    assert share_to(6.0, bits, 1.9) == 1.0
+
+
+def test_rank_correlations_are_those_of_scipy() -> None:
+    module = module_of("inheritance")
+    rng = Random(0)
+    rows: list[dict[str, Any]] = [
+        {"pair": pair, "seed": seed, "scratch": [rng.randrange(5), rng.random()],
+         "inherited": [rng.random(), 0.0]}
+        for seed in range(3) for pair in range(9)
+    ]  # fmt: skip
+    found = module.rank_correlations(rows, "scratch", 0)
+    for seed, value in enumerate(found):
+        here = [row["scratch"][0] for row in rows if row["seed"] == seed]
+        others = [
+            sum(r["scratch"][-1] for r in rows if r["pair"] == pair and r["seed"] != seed)
+            for pair in range(9)
+        ]
+        wanted: Any = spearmanr(here, others)  # pyright: ignore[reportUnknownVariableType]
+        assert value == pytest.approx(wanted.statistic)
+
+
+@pytest.mark.slow
+def test_inherited_and_scratch_are_measured_once(tmp_path: Path) -> None:
+    out = tmp_path / "rows.jsonl"
+    options = ("--tokens", "2048", "--children", "1", "--parents", "llama", "--seeds", "2")
+    text = output_of("inheritance", *options, "--out", str(out))
+    assert "2 pairs of child and seed, seeds [0, 1], T = 2,048" in text
+    rows = out.read_text()
+    assert output_of("inheritance", *options, "--out", str(out)) == text
+    assert out.read_text() == rows

@@ -14,6 +14,7 @@ TORCH = (
     "blocks/",
     "genome/build.py",
     "genome/feedback.py",
+    "genome/inherit.py",
     "genome/leaving.py",
     "genome/merge.py",
     "genome/model.py",

@@ -30,13 +30,17 @@ MANIFEST = Manifest(
 
 
 def invented(job: Job, *, noise: Random | None = None) -> Result:
-    """A result that hangs on the job alone but for its measured columns; one in eleven fails."""
+    """A result that hangs on the job alone but for its measured columns; one in eleven fails.
+
+    Each ancestor of the job's line is worth 90 tokens.
+    """
     name = identify(job.genome, CATALOG)
     text = f"{name.genome}/{job.rung}/{job.replica}"
     lot = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 16**8
     found = Result(
         name.genome, name.architecture, job.rung, job.replica, job.replica, 2 + lot,
         3 + lot if job.test else None,
+        inherited_tokens=90 * len(job.line),
         measured=Measurement(seconds=noise.random() if noise else 0.0),
     )  # fmt: skip
     if lot < 1 / 11 and not job.test:

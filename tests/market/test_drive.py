@@ -13,7 +13,7 @@ from praxis_evolve.evaluator.job import Job
 from praxis_evolve.evaluator.pool import Pool, SerialPool
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.worker import WorkerError
-from praxis_evolve.market.drive import HEARTBEAT, drive, job_of, restore
+from praxis_evolve.market.drive import HEARTBEAT, drive, restore
 from praxis_evolve.market.errors import LeaseHeldError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import Process, acquire
@@ -216,7 +216,7 @@ def test_restoring_tells_what_is_open_and_which_birth_is_next() -> None:
         asks.append(asked)
         plan.search.tell([Asked(asked)])
     events = [
-        *map(Asked, asks), Finished(invented(job_of(asks[1]))), Expired(asks[2].birth),
+        *map(Asked, asks), Finished(invented(plan.job(asks[1]))), Expired(asks[2].birth),
     ]  # fmt: skip
     restored = restore(Plan(MANIFEST, CATALOG), events, run="r", author="me")
     assert restored.waiting == (asks[0], asks[3])
@@ -224,8 +224,9 @@ def test_restoring_tells_what_is_open_and_which_birth_is_next() -> None:
 
 
 def test_finals_are_tested_and_kept() -> None:
-    asked = Plan(MANIFEST, CATALOG).search.ask(Birth("r", "me", 0))
+    plan = Plan(MANIFEST, CATALOG)
+    asked = plan.search.ask(Birth("r", "me", 0))
     assert asked is not None
-    assert job_of(asked) == Job(asked.genome, asked.rung)
-    final = job_of(replace(asked, replica=2))
+    assert plan.job(asked) == Job(asked.genome, asked.rung)
+    final = plan.job(replace(asked, replica=2))
     assert (final.replica, final.test, final.keep_weights) == (2, True, True)

@@ -94,9 +94,17 @@ def test_the_manifest_names_what_changed() -> None:
         KNOWN.require_same_blocks(CATALOG.only(n for n in NAMES if n != "glu"))
 
 
+def test_a_manifest_of_the_second_format_is_one_without_what_came_later() -> None:
+    old = {**MANIFEST.to_dict(), "format": 2}
+    for newer in ("original", "history", "inherit", "shares", "screen"):
+        del old[newer]
+    assert Manifest.from_dict(old) == replace(MANIFEST, shares=False, screen=False)
+
+
 def test_a_manifest_of_the_first_format_is_read_by_its_digest() -> None:
-    newer = ("sources", "shares", "screen")
-    old = {k: v for k, v in MANIFEST.to_dict().items() if k not in newer} | {"format": 1}
+    old = {**MANIFEST.to_dict(), "format": 1}
+    for newer in ("sources", "original", "history", "inherit", "shares", "screen"):
+        del old[newer]
     read = Manifest.from_dict(old)
     assert read == replace(MANIFEST, shares=False, screen=False)
     read.require_same_blocks(installed())

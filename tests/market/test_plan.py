@@ -12,7 +12,6 @@ from praxis_evolve.genome.baselines import LEARNING_RATES, ROPE_BASES
 from praxis_evolve.genome.identity import architecture_id, genome_id
 from praxis_evolve.genome.starters import llama
 from praxis_evolve.genome.text import to_json
-from praxis_evolve.market.drive import job_of
 from praxis_evolve.market.errors import StoreError
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
@@ -47,7 +46,7 @@ def events(plan: Plan, *, workers: int = 1, close_after: int | None = None) -> l
         if not running:
             return log
         ended = running.pop(rng.randrange(len(running)))
-        tell(Finished(invented(job_of(ended))))
+        tell(Finished(invented(plan.job(ended))))
         if close_after is not None and len(plan.results) == close_after:
             tell(Closed())
 
@@ -145,7 +144,7 @@ def test_a_failed_tuning_leaves_the_search_without_rivals() -> None:
         asked = plan.search.ask(Birth("r", "me", number))
         assert asked is not None
         assert asked.origin == "tuning"
-        result = replace(invented(job_of(asked)), bits_per_byte=None, failure="diverged")
+        result = replace(invented(plan.job(asked)), bits_per_byte=None, failure="diverged")
         plan.search.tell([Asked(asked), Finished(result)])
     assert plan.rivals() == {}
     log = events(plan)

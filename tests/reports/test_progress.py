@@ -1,5 +1,6 @@
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
@@ -56,6 +57,25 @@ def test_each_rung_has_its_dots_and_its_line(run: RunView) -> None:
     ]
     assert drawn["data"][1]["x"] == [1, 2, 4]
     assert drawn["data"][1]["y"] == [3.5, 3.3, 3.3]
+
+
+def test_inherited_weights_have_dots_and_a_line_of_their_own(
+    make_evaluation: Callable[..., Evaluation],
+) -> None:
+    evaluations = [
+        make_evaluation(1, "a", 3.5, rung=50_000),
+        replace(make_evaluation(2, "b", 3.0, rung=50_000), inherited_tokens=45_000),
+        make_evaluation(3, "c", 3.4, rung=50_000),
+    ]
+    drawn: Any = json.loads(str(progress(evaluations).to_json()))["data"]
+    assert [trace["name"] for trace in drawn] == [
+        "rung 50 k tokens, n = 2",
+        "best at 50 k",
+        "rung 50 k tokens, inherited, n = 1",
+        "best at 50 k, inherited",
+    ]
+    assert [trace["y"] for trace in drawn] == [[3.5, 3.4], [3.5, 3.4, 3.4], [3.0], [3.0, 3.0]]
+    assert [row[6] for row in evaluations_table(evaluations).rows] == [0, 45_000, 0]
 
 
 def test_many_dots_are_thinned_but_none_of_the_line(

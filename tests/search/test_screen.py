@@ -15,7 +15,7 @@ from praxis_evolve.search.base import Birth
 from praxis_evolve.search.objectives import REFERENCE, Objective, objectives
 from praxis_evolve.search.population import Population
 from praxis_evolve.search.proposals import Proposal
-from praxis_evolve.search.screen import judging, screened
+from praxis_evolve.search.screen import choosing, screened
 from praxis_evolve.search.toy import Toy
 
 TOY = Toy(length=6, letters=3)
@@ -64,12 +64,12 @@ def test_the_most_promising_is_proposed_but_for_those_that_pass_by():
     assert {TOY.read(o.genome)[0] for _ in range(9) if (o := always(population, rng, "b"))} == {1}
 
 
-def test_nobody_judges_before_there_is_enough_to_learn_from():
-    judge = judging(TOY, ONE)
+def test_nobody_chooses_before_there_is_enough_to_learn_from():
+    judge = choosing(TOY, ONE)
     assert judge(herd(200, 80)) is None
     population = herd(200, 20)
     assert judge(population) is not None
-    offers = screened(offering([TOY.spell([0] * 6, "")]), judging(TOY, ONE))
+    offers = screened(offering([TOY.spell([0] * 6, "")]), choosing(TOY, ONE))
     assert offers(herd(5, 80), Random(0), "b") is not None
 
 
@@ -78,9 +78,9 @@ def test_offers_that_are_none_are_passed_over():
     assert none(herd(1, 1), Random(0), "b") is None
 
 
-def test_the_judge_knows_good_from_bad():
+def test_the_screen_knows_good_from_bad():
     population, rng = herd(150, 20), Random(2)
-    choose = judging(TOY, ONE)(population)
+    choose = choosing(TOY, ONE)(population)
     assert choose is not None
     chosen, all_of = list[float](), list[float]()
     for _ in range(50):
@@ -91,7 +91,7 @@ def test_the_judge_knows_good_from_bad():
 
 
 def test_what_is_learned_is_learned_once_for_a_state():
-    population, judge = herd(150, 20), judging(TOY, ONE)
+    population, judge = herd(150, 20), choosing(TOY, ONE)
     first = judge(population)
     assert judge(population) is first
     population.score(next(iter(population.scores(100))), 100, 2.0)
@@ -100,7 +100,7 @@ def test_what_is_learned_is_learned_once_for_a_state():
 
 def test_with_several_objectives_what_adds_to_the_front_is_chosen():
     population, rng = herd(150, 20), Random(3)
-    choose = judging(TOY, TWO)(population)
+    choose = choosing(TOY, TWO)(population)
     assert choose is not None
     seen = np.array([point(population.genomes[name]) for name in population.scores(100)])
     front = seen[moocore.is_nondominated(seen)]
@@ -121,7 +121,7 @@ def test_with_several_objectives_what_adds_to_the_front_is_chosen():
 def test_a_cheaper_twin_is_preferred():
     """Of two children that look equally good, the front gains more by the cheaper."""
     population = herd(150, 20)
-    choose = judging(TOY, TWO)(population)
+    choose = choosing(TOY, TWO)(population)
     assert choose is not None
     best = min(population.scores(100), key=population.scores(100).__getitem__)
     word = TOY.read(population.genomes[best])
