@@ -245,6 +245,7 @@ def _manifest(settings: RunSettings, catalog: Catalog, chosen: Preset, task: Tas
         population=settings.population,
         births=2 * settings.population,
         objectives=tuple(OBJECTIVES[name] for name in settings.objectives),
+        search=settings.search,
         shares=settings.shares,
         screen=settings.screen,
         inherit=settings.inherit,

@@ -47,6 +47,13 @@ def run(
             rich_help_panel=SEARCH,
         ),
     ] = None,
+    search: Annotated[
+        str | None,
+        typer.Option(
+            help="evolution, or another: aging, random, local, nsga2, hyperband... [evolution]",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     shares: Annotated[
         bool | None,
         typer.Option(
@@ -143,7 +150,8 @@ def run(
     flags = {
         "population": population, "minutes": minutes, "max_evals": max_evals,
         "objectives": objectives, "limit": tuple(limit) if limit else None,
-        "shares": shares, "screen": screen, "inherit": inherit, "seed": seed, "history": history,
+        "search": search, "shares": shares, "screen": screen, "inherit": inherit,
+        "seed": seed, "history": history,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
         "memory_limit": memory_limit, "name": name, "store": store,
     }  # fmt: skip

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import platformdirs
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from .errors import CliError, Code
 
@@ -33,6 +33,7 @@ class RunSettings(BaseModel):
     max_evals: int | None = Field(default=None, ge=1)
     objectives: tuple[str, ...] = ("bpb", "flops")
     limit: tuple[str, ...] = ()
+    search: str = "evolution"
     shares: bool = True
     screen: bool = True
     seed: int = Field(default=1337, ge=0)
@@ -60,6 +61,23 @@ class RunSettings(BaseModel):
                 raise ValueError(_unknown("objective", name, OBJECTIVES))
         if "bpb" not in value:
             raise ValueError("the objectives must contain 'bpb', the fitness")
+        return value
+
+    @field_validator("search", mode="after")
+    @classmethod
+    def _search(cls, value: str) -> str:
+        from ..search.algorithms import DEFAULT, algorithm  # only where a name is given
+
+        if value != DEFAULT:
+            algorithm(value)
+        return value
+
+    @field_validator("inherit", mode="after")
+    @classmethod
+    def _inherit(cls, value: bool, info: ValidationInfo) -> bool:
+        search = info.data.get("search", "evolution")
+        if value and search != "evolution":
+            raise ValueError(f"only the search 'evolution' can inherit weights, not {search!r}")
         return value
 
     @field_validator("limit", mode="after")

@@ -23,6 +23,7 @@ _ADDED: Mapping[str, object] = MappingProxyType(
         "sources": {},
         "original": "",
         "history": [],
+        "search": "evolution",
         "inherit": False,
         "shares": False,
         "screen": False,
@@ -39,12 +40,13 @@ class Manifest:
     depth of starters and baselines. ``rungs`` are training tokens; ``batch`` windows of ``context``
     tokens make a step. ``blocks`` are the names of the catalog that the space uses at the start,
     ``sources`` version and digest of each, ``1/ab12...``, ``catalog`` the digest of all. ``births``
-    genomes are tried, bred with ``shares`` and ``screen`` or without them; then the best
-    ``finalists`` and the baselines are trained on ``replicas`` to the top rung. With ``inherit``
-    children begin with the weights of their parents in the search; what they reach is ranked apart,
-    and finals are trained from scratch as ever. ``original`` is the text of the genome whose
-    training genes alone are searched, empty where whole genomes are. ``history`` are texts of
-    genomes that others found good, to be tried first; what they claimed of them is not kept.
+    genomes are tried by the algorithm ``search``, with ``shares`` and ``screen`` or without them;
+    then the best ``finalists`` and the baselines are trained on ``replicas`` to the top rung. With
+    ``inherit`` children begin with the weights of their parents in the search; what they reach is
+    ranked apart, and finals are trained from scratch as ever. ``original`` is the text of the
+    genome whose training genes alone are searched, empty where whole genomes are. ``history`` are
+    texts of genomes that others found good, to be tried first; what they claimed of them is not
+    kept.
     """
 
     program: str
@@ -74,6 +76,7 @@ class Manifest:
     tuned: bool = True
     shares: bool = True
     screen: bool = True
+    search: str = "evolution"
     inherit: bool = False
     seconds: float = 600.0
     sources: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -16,10 +16,9 @@ from ..genome.space import Space
 from ..genome.starters import llama, starters
 from ..genome.text import from_json
 from ..genome.trials import trials
-from ..search.asynchronous import AsynchronousSearch
+from ..search.algorithms import Breeder, Terms, algorithm
 from ..search.base import Assignment, Birth, Closed, Event, Finished, Grown
 from ..search.campaign import Agenda, Campaign, Entrant
-from ..search.evolution import regularized_evolution
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
 from ..search.lines import Lines
@@ -133,7 +132,7 @@ class Plan:
         self.joined.update(blocks)
         self.species.space = self.manifest.space(self.catalog, self.joined)
 
-    def _evolution(self) -> AsynchronousSearch:
+    def _evolution(self) -> Breeder:
         manifest, original = self.manifest, self.original
         if original is not None:
             from ..search.tuning import tuning_search  # imports optuna, which others do without
@@ -145,8 +144,7 @@ class Plan:
                 ladder=Ladder(manifest.rungs),
                 births=manifest.births,
             )
-        return regularized_evolution(
-            self.species,
+        terms = Terms(
             seed=manifest.seed,
             ladder=Ladder(manifest.rungs),
             objectives=objectives(manifest.objectives),
@@ -157,6 +155,7 @@ class Plan:
             screen=manifest.screen,
             judge=Apart() if manifest.inherit else None,
         )
+        return algorithm(manifest.search)(self.species, terms)
 
     def _grid(self) -> list[Genome]:
         return tuning(self.space, layers=self.manifest.layers)

@@ -20,7 +20,8 @@ from .work import Key, Work
 PROMOTE = "promote"
 """The origin of an assignment that trains a genome on."""
 
-_PROBE = Birth("", "", -1)
+PROBE = Birth("", "", -1)
+"""Asks whether there is anything to ask; nobody is born of it."""
 
 
 class AsynchronousSearch:
@@ -65,7 +66,7 @@ class AsynchronousSearch:
     @property
     def done(self) -> bool:
         """Whether nobody works and there is nothing more to ask."""
-        return not self.work.pending and self.ask(_PROBE) is None
+        return not self.work.pending and self.ask(PROBE) is None
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Propose the next assignment; None while there is nothing to do but wait.

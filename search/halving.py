@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
-from .asynchronous import PROMOTE
+from .asynchronous import PROBE, PROMOTE
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
 from .breeding import Breeding, remembering
 from .draws import generator, name_of
@@ -91,6 +91,11 @@ class BracketSearch:
         self._starts: dict[int, list[tuple[Age, str]]] = {b.rung: [] for b in brackets}
         self._started: dict[str, tuple[Age, int]] = {}
         self._closed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether nobody works and there is nothing more to ask."""
+        return not self.work.pending and self.ask(PROBE) is None
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Propose work that was given up, a promotion, or a new genome; None when all is asked."""

@@ -60,3 +60,15 @@ def test_an_unknown_flag_is_named() -> None:
     with pytest.raises(CliError, match="did you mean 'seed'") as raised:
         layered({"sed": 1})
     assert raised.value.code == Code.STORE
+
+
+def test_what_inherits_is_the_evolution() -> None:
+    with pytest.raises(CliError, match="inherit"):
+        layered({"search": "random", "inherit": True})
+    assert layered({"search": "random"}).settings.search == "random"
+
+
+def test_an_unknown_search_suggests_the_nearest() -> None:
+    with pytest.raises(CliError) as caught:
+        layered({"search": "evolutoin"})
+    assert "evolution" in str(caught.value.why)
