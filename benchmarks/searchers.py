@@ -53,7 +53,7 @@ def _evolution(setting: Setting) -> Search:
     )
 
 
-def _part(setting: Setting, **parts: bool) -> Search:
+def _part(setting: Setting, *, shares: bool = True, screen: bool = True) -> Search:
     return regularized_evolution(
         setting.words,
         seed=setting.seed,
@@ -61,7 +61,8 @@ def _part(setting: Setting, **parts: bool) -> Search:
         objectives=setting.objectives,
         population=population_for(setting.expected),
         births=setting.births,
-        **parts,
+        shares=shares,
+        screen=screen,
     )
 
 

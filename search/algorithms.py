@@ -17,7 +17,7 @@ from typing import Protocol, cast
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .base import Search
-from .breeding import Breeding
+from .breeding import TraitBreeding
 from .evolution import regularized_evolution
 from .halving import hyperband, successive_halving
 from .judging import Judge
@@ -71,7 +71,7 @@ class Terms:
     judge: Judge | None = None
 
 
-Algorithm = Callable[[Breeding, Terms], Breeder]
+Algorithm = Callable[[TraitBreeding, Terms], Breeder]
 
 
 class AlgorithmError(ValueError):
@@ -115,7 +115,7 @@ def algorithms() -> Mapping[str, Algorithm]:
     return MappingProxyType(found)
 
 
-def _evolution(breeding: Breeding, terms: Terms) -> Breeder:
+def _evolution(breeding: TraitBreeding, terms: Terms) -> Breeder:
     return regularized_evolution(
         breeding,
         seed=terms.seed,
@@ -130,7 +130,7 @@ def _evolution(breeding: Breeding, terms: Terms) -> Breeder:
     )
 
 
-def _aging(breeding: Breeding, terms: Terms) -> Breeder:
+def _aging(breeding: TraitBreeding, terms: Terms) -> Breeder:
     """Real et al. 2019 (arXiv:1802.01548): mutants of the best of a tournament, quality alone."""
     return regularized_evolution(
         breeding,
@@ -146,23 +146,23 @@ def _aging(breeding: Breeding, terms: Terms) -> Breeder:
     )
 
 
-def _random(breeding: Breeding, terms: Terms) -> Breeder:
+def _random(breeding: TraitBreeding, terms: Terms) -> Breeder:
     return random_search(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
 
 
-def _local(breeding: Breeding, terms: Terms) -> Breeder:
+def _local(breeding: TraitBreeding, terms: Terms) -> Breeder:
     return LocalSearch(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
 
 
-def _halving(breeding: Breeding, terms: Terms) -> Breeder:
+def _halving(breeding: TraitBreeding, terms: Terms) -> Breeder:
     return successive_halving(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
 
 
-def _hyperband(breeding: Breeding, terms: Terms) -> Breeder:
+def _hyperband(breeding: TraitBreeding, terms: Terms) -> Breeder:
     return hyperband(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
 
 
-def _nsga2(breeding: Breeding, terms: Terms) -> Breeder:
+def _nsga2(breeding: TraitBreeding, terms: Terms) -> Breeder:
     from .deap_nsga import nsga2  # imports deap, which other searches do without
 
     return nsga2(
@@ -175,7 +175,7 @@ def _nsga2(breeding: Breeding, terms: Terms) -> Breeder:
     )
 
 
-def _nsga3(breeding: Breeding, terms: Terms) -> Breeder:
+def _nsga3(breeding: TraitBreeding, terms: Terms) -> Breeder:
     from .deap_nsga import nsga3  # as above
 
     return nsga3(

@@ -1,4 +1,4 @@
-"""What a search needs to know of a space of genomes: eight functions, and nothing else of it."""
+"""What a search needs to know of a space of genomes: a few functions, and nothing else of it."""
 
 from __future__ import annotations
 
@@ -39,16 +39,20 @@ class Breeding(Protocol):
         """Mix two genomes."""
         ...
 
-    def guided(self, taste: Taste) -> Breeding:
-        """Return the same, with operators that choose by *taste*."""
-        ...
-
     def identify(self, genome: Genome) -> str:
         """Return the id that equal genomes share."""
         ...
 
     def costs(self, genome: Genome) -> Costs:
         """Return what the genome costs, by formula."""
+        ...
+
+
+class TraitBreeding(Breeding, Protocol):
+    """A ``Breeding`` that also says what its genomes are made of, and can be given a taste."""
+
+    def guided(self, taste: Taste) -> TraitBreeding:
+        """Return the same, with operators that choose by *taste*."""
         ...
 
     def niche(self, genome: Genome) -> Hashable:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
-from .breeding import Breeding, remembering
+from .breeding import TraitBreeding, remembering
 from .guide import guided
 from .judging import Judge
 from .niches import NICHED, with_niches
@@ -41,7 +41,7 @@ def population_for(births: int) -> int:
 
 
 def regularized_evolution(
-    breeding: Breeding,
+    breeding: TraitBreeding,
     *,
     seed: int,
     ladder: Ladder,
@@ -91,7 +91,7 @@ def regularized_evolution(
     select = with_niches(select, breeding, share=niches)
     choose = choosing(breeding, objectives)
 
-    def kinds(breeding: Breeding) -> Proposer:
+    def kinds(breeding: TraitBreeding) -> Proposer:
         made = (
             (1 - crossover - immigrants, mutating(breeding, select)),
             (crossover, crossing(breeding, select)),

@@ -7,7 +7,7 @@ from random import Random
 from typing import TypeVar
 
 from ..genome.traits import Trait
-from .breeding import Breeding
+from .breeding import TraitBreeding
 from .credit import Credit
 from .population import Population
 from .proposals import Proposal, Proposer
@@ -61,7 +61,7 @@ class Guide:
         return alike[0] if len(alike) == 1 else rng.choice(alike)
 
 
-def guided(make: Callable[[Breeding], Proposer], breeding: Breeding) -> Proposer:
+def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -> Proposer:
     """Return the proposer that *make* makes of the breeding guided by what is known at each ask."""
     known: dict[str, frozenset[Trait]] = {}
     last: list[tuple[int, Proposer]] = []

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from random import Random
 
-from .breeding import Breeding
+from .breeding import TraitBreeding
 from .population import Population
 from .tournament import Select
 
@@ -18,7 +18,7 @@ NICHED = 0.1
 """The share of parents that are taken from the niches."""
 
 
-def with_niches(select: Select, breeding: Breeding, *, share: float = NICHED) -> Select:
+def with_niches(select: Select, breeding: TraitBreeding, *, share: float = NICHED) -> Select:
     """Return a selection that now and then takes the best of a niche, all niches alike."""
     known: dict[str, Hashable] = {}
     last: list[tuple[int, dict[Hashable, str]]] = []

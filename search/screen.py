@@ -13,13 +13,12 @@ from typing import NamedTuple
 
 import moocore
 import numpy as np
-import numpy.typing as npt
-from scipy.special import ndtri
 
 from ..genome.cost import Costs
 from ..genome.graph import Genome
 from ..genome.traits import Trait
-from .breeding import Breeding
+from .breeding import TraitBreeding
+from .linear import Floats, normal_scores
 from .objectives import REFERENCE, Objective
 from .population import Population
 from .proposals import Proposal, Proposer
@@ -37,7 +36,6 @@ QUANTILE = NormalDist().inv_cdf(0.975)
 MOST = 1024
 """How many genomes the surrogate learns from, the last of them: its cost is their third power."""
 
-Floats = npt.NDArray[np.float64]
 Choose = Callable[[Sequence[Genome]], int]
 """Returns the place of the most promising genome."""
 
@@ -70,7 +68,7 @@ def screened(
 
 
 def choosing(
-    breeding: Breeding, objectives: Sequence[Objective]
+    breeding: TraitBreeding, objectives: Sequence[Objective]
 ) -> Callable[[Population], Choose | None]:
     """Return what learns to choose from a population, once for each of its states."""
     known: dict[str, Known] = {}
@@ -90,7 +88,7 @@ def choosing(
             if name not in known:
                 genome = population.genomes[name]
                 known[name] = Known(breeding.traits(genome), breeding.costs(genome))
-        merits: Floats = ndtri([places[name] for name in names])
+        merits = normal_scores([places[name] for name in names])
         surrogate = Surrogate([known[name].traits for name in names], merits.tolist())
         if len(objectives) == 1:
             return _by_merit(breeding, surrogate)
@@ -106,17 +104,17 @@ def choosing(
     return choice
 
 
-def _optimistic(breeding: Breeding, surrogate: Surrogate, genomes: Sequence[Genome]) -> Floats:
+def _optimistic(breeding: TraitBreeding, surrogate: Surrogate, genomes: Sequence[Genome]) -> Floats:
     """Return the upper end of the 95 % interval of the merit of each genome."""
     mean, spread = surrogate.predict([breeding.traits(genome) for genome in genomes])
     return mean + QUANTILE * spread
 
 
-def _by_merit(breeding: Breeding, surrogate: Surrogate) -> Choose:
+def _by_merit(breeding: TraitBreeding, surrogate: Surrogate) -> Choose:
     return lambda genomes: int(np.argmax(_optimistic(breeding, surrogate, genomes)))
 
 
-def _by_front(breeding: Breeding, surrogate: Surrogate, front: _Front) -> Choose:
+def _by_front(breeding: TraitBreeding, surrogate: Surrogate, front: _Front) -> Choose:
     def choose(genomes: Sequence[Genome]) -> int:
         merits = _optimistic(breeding, surrogate, genomes)
         gains = [

@@ -18,10 +18,9 @@ from random import Random
 from statistics import NormalDist
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 
 from ..genome.traits import Trait
+from .linear import Floats, decomposed, root, solved, whitened
 
 EVEN = 1 / 12
 """The variance of standings, which are even between 0 and 1."""
@@ -43,8 +42,6 @@ DIGITS = 6
 
 QUANTILE = NormalDist().inv_cdf(0.975)
 STEPS = 400
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -192,21 +189,21 @@ def _effects(
     a genome of weight w has the noise of one divided by w.
     """
     size = max(float(rows.sum(axis=1).mean()), 1.0)
-    root = np.sqrt(weights)
-    scaled, y = rows * root[:, None], above * root
+    own = np.sqrt(weights)
+    scaled, y = rows * own[:, None], above * own
     kernel = scaled @ scaled.T / size
     explained = _likeliest(kernel, y)
     prior, noise = EVEN * explained / size, EVEN * (1 - explained)
-    lower = cholesky(prior * size * kernel + noise * np.eye(len(y)), lower=True)
-    means = prior * (scaled.T @ cho_solve((lower, True), y))
-    known: Floats = solve_triangular(lower, scaled, lower=True)
+    lower = root(prior * size * kernel + noise * np.eye(len(y)))
+    means = prior * (scaled.T @ solved(lower, y))
+    known = whitened(lower, scaled)
     spreads = np.sqrt(np.maximum(prior - prior**2 * (known**2).sum(axis=0), prior * 1e-6))
     return means.round(DIGITS).tolist(), spreads.round(DIGITS).tolist(), math.sqrt(prior)
 
 
 def _likeliest(kernel: Floats, y: Floats) -> float:
     """Return the explained part of the variance that makes *y* likeliest."""
-    values, vectors = eigh(kernel)
+    values, vectors = decomposed(kernel)
     turned = (vectors.T @ y) ** 2
     fits: list[tuple[float, float]] = []
     for explained in EXPLAINED:

@@ -1,4 +1,4 @@
-"""Our genomes as a ``Breeding``: the operators of ``genome/`` in one space."""
+"""Our genomes as a ``TraitBreeding``: the operators of ``genome/`` in one space."""
 
 from __future__ import annotations
 

@@ -13,10 +13,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 
 from ..genome.traits import Trait
+from .linear import Floats, decomposed, root, solved, whitened
 
 FOCI = (0.0, 0.5, 1.0)
 """To what power of what it tells a trait is weighed: 0 is all alike."""
@@ -28,7 +27,6 @@ NOISES = (0.01, 0.03, 0.1, 0.3, 1.0)
 TRIED = 64
 """How many genomes the likelihood is computed of: it takes few to choose from as few."""
 
-Floats = npt.NDArray[np.float64]
 Traits = frozenset[Trait]
 
 
@@ -58,14 +56,14 @@ class Surrogate:
         self._weights = told**self.fit.focus
         self._known = rows
         kernel = _alike(rows, rows, self._weights) ** self.fit.power
-        self._root = cholesky(kernel + self.fit.noise * np.eye(len(y)), lower=True)
-        self._solved: Floats = cho_solve((self._root, True), y)
+        self._root = root(kernel + self.fit.noise * np.eye(len(y)))
+        self._solved = solved(self._root, y)
         self._scale = math.sqrt(max(float(y @ self._solved) / len(y), 1e-12))
 
     def predict(self, traits: Sequence[Traits]) -> tuple[Floats, Floats]:
         """Return mean and standard deviation of the value of each, noise left out."""
         alike = _alike(self._rows(traits), self._known, self._weights) ** self.fit.power
-        known: Floats = solve_triangular(self._root, alike.T, lower=True)
+        known = whitened(self._root, alike.T)
         variance = np.maximum(1.0 - (known**2).sum(axis=0), 1e-12)
         return alike @ self._solved, self._scale * np.sqrt(variance)
 
@@ -114,7 +112,7 @@ def _likelihoods(kernel: Floats, y: Floats) -> list[float]:
 
     The process's own variance is the likeliest one. All noises share one decomposition.
     """
-    values, vectors = eigh(kernel)
+    values, vectors = decomposed(kernel)
     eigenvalues = np.maximum(values, 0.0) + np.array(NOISES)[:, None]
     variances = np.maximum(((vectors.T @ y) ** 2 / eigenvalues).mean(axis=1), 1e-12)
     return (-0.5 * (len(y) * np.log(variances) + np.log(eigenvalues).sum(axis=1))).tolist()

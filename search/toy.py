@@ -22,7 +22,7 @@ from .draws import lot
 
 @dataclass(frozen=True)
 class Toy:
-    """Strings of *length* letters out of *letters*; a ``Breeding``.
+    """Strings of *length* letters out of *letters*; a ``TraitBreeding``.
 
     Bits per byte fall from about 4 towards 2 as pairs of neighbouring letters come right: pairs,
     so that single letters do not add up, but good parts can be joined. Letters late in the

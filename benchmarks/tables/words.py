@@ -32,7 +32,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Words:
-    """Words bred as genomes; a ``Breeding`` and a ``Coding``.
+    """Words bred as genomes; a ``TraitBreeding`` and a ``Coding``.
 
     A genome has an entry for each place, ``Part("mlp 3", {"is": 4})``, and visits those that are
     ``live``; the others are kept, unused, for children that need them. Words of one ``name`` are

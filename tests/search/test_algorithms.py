@@ -20,7 +20,7 @@ from praxis_evolve.search.algorithms import (
     algorithms,
 )
 from praxis_evolve.search.base import Asked, Assignment, Search
-from praxis_evolve.search.breeding import Breeding
+from praxis_evolve.search.breeding import TraitBreeding
 from praxis_evolve.search.contract import SearchContract
 from praxis_evolve.search.objectives import objectives
 from praxis_evolve.search.random import random_search
@@ -57,12 +57,16 @@ def test_every_algorithm_runs_to_its_end(name: str):
     assert any(a.rung == 300 for a in asked)
 
 
-def only_random(breeding: Breeding, terms: Terms) -> Breeder:
+def only_random(breeding: TraitBreeding, terms: Terms) -> Breeder:
     """An algorithm of another distribution."""
     return random_search(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
 
 
 not_a_function = 7
+
+
+def loaded(entry: EntryPoint) -> object:
+    return globals()[entry.attr]
 
 
 def offered(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
@@ -72,7 +76,7 @@ def offered(monkeypatch: pytest.MonkeyPatch, **values: str) -> None:
         return points if group == module.ENTRY_POINTS else []
 
     monkeypatch.setattr(module, "entry_points", found)
-    monkeypatch.setattr(EntryPoint, "load", lambda self: globals()[self.value.split(":")[1]])
+    monkeypatch.setattr(EntryPoint, "load", loaded)
     algorithms.cache_clear()
 
 

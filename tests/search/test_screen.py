@@ -74,7 +74,10 @@ def test_nobody_chooses_before_there_is_enough_to_learn_from():
 
 
 def test_offers_that_are_none_are_passed_over():
-    none = screened(lambda *_: None, lambda _: lambda genomes: 0, bypass=0.0)
+    def nothing(population: Population, rng: Random, birth: str) -> None:
+        return None
+
+    none = screened(nothing, lambda _: lambda genomes: 0, bypass=0.0)
     assert none(herd(1, 1), Random(0), "b") is None
 
 
