@@ -138,14 +138,13 @@ class Genome:
 
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
-        live: set[int] = set()
-        todo = [len(self.route) - 1]
-        while todo:
-            number = todo.pop()
-            if number >= 0 and number not in live:
-                live.add(number)
-                todo += [*self.route[number].reads, self.route[number].base_read]
-        return tuple(sorted(live))
+        live = {len(self.route) - 1}
+        for number in range(len(self.route) - 1, -1, -1):  # readers stand behind what they read
+            if number in live:
+                visit = self.route[number]
+                live.update(visit.reads)
+                live.add(visit.base_read)
+        return tuple(number for number in range(len(self.route)) if number in live)
 
     def readers(self, source: int) -> tuple[int, ...]:
         """Return the visits that read *source* or add to it, in order."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from .exits import exit_places
 from .genes import LEGACY
 from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit
 from .labelling import Wiring, canonical_order
+from .memory import PerObject
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,9 @@ class Identity:
     genome: str
 
 
-_named: dict[int, tuple[Catalog, str]] = {}
-"""Names by object while it lives, each with its catalog: a loop asks for each a dozen times.
-
-Not by equality: 1, 1.0 and True are equal settings with different texts.
-"""
+_names = PerObject[str]()
+_texts = PerObject[str]()
+"""Names of genomes and texts of parts: a loop asks for each a dozen times."""
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -60,12 +58,7 @@ def genome_id(genome: Genome, catalog: Catalog) -> str:
     Raises:
         ValueError, KeyError: as ``Form``.
     """
-    named_in, name = _named.get(id(genome), (None, ""))
-    if named_in is not catalog:
-        name = Form(genome, catalog).genome_id()
-        _named[id(genome)] = catalog, name
-        weakref.finalize(genome, _named.pop, id(genome), None)
-    return name
+    return _names.known(genome, catalog) or Form(genome, catalog).genome_id()
 
 
 def architecture_id(genome: Genome, catalog: Catalog) -> str:
@@ -100,7 +93,6 @@ class Form:
     def __init__(self, genome: Genome, catalog: Catalog) -> None:
         self._source = genome
         self._catalog = catalog
-        self._part_texts: dict[int, str] = {}  # by id: children share parts with each other
         live = genome.live_visits()
         place = {visit: number for number, visit in enumerate(live)} | {EMBEDDING: EMBEDDING}
         visits = [genome.route[number] for number in live]
@@ -137,7 +129,7 @@ class Form:
 
     def genome_id(self) -> str:
         """The name of the genome: SHA-256 of its text."""
-        return _digest(self.text())
+        return _names.of(self._source, self._catalog, lambda: _digest(self.text()))
 
     def architecture_id(self) -> str:
         """The name of the architecture: SHA-256 of its text."""
@@ -168,6 +160,9 @@ class Form:
 
     def _entry_text(self, number: int) -> str:
         entry = self._source.pool[number]
+        return _texts.of(entry, self._catalog, lambda: self._entry_written(entry))
+
+    def _entry_written(self, entry: Entry) -> str:
         precision = self._precision(entry)
         ending = "" if _is_legacy("precision", precision) else f",{_encoded(precision)}"
         return f"[{self._part_text(entry.block)},{self._part_text(entry.prelude)}{ending}]"
@@ -235,11 +230,10 @@ class Form:
     def _part_text(self, part: Part | None) -> str:
         if part is None:
             return "null"
-        text = self._part_texts.get(id(part))
-        if text is None:
-            text = _encoded([part.name, _counting(self._catalog[part.name], part.settings)])
-            self._part_texts[id(part)] = text
-        return text
+        return _texts.of(part, self._catalog, lambda: self._written(part))
+
+    def _written(self, part: Part) -> str:
+        return _encoded([part.name, _counting(self._catalog[part.name], part.settings)])
 
     def _full_entry(self, entry: Entry) -> Entry:
         block = completed(entry.block, self._catalog[entry.block.name])

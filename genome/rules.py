@@ -11,6 +11,10 @@ from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
 from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import Genome, Part, Stack, Training
+from .memory import PerObject
+
+_problems = PerObject[tuple[str, ...]]()
+"""What is wrong with the settings of parts, which children share with their parents."""
 
 
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -113,8 +117,8 @@ def _part(place: str, part: Part, kind: Kind, catalog: Catalog) -> Iterator[str]
     if declaration.kind != kind:
         yield f"{place} must be of the kind {kind!r}, but {part.name!r} is a {declaration.kind!r}"
         return
-    for problem in declaration.problems(part.settings):
-        yield f"{place}: {problem}"
+    found = _problems.of(part, catalog, lambda: tuple(declaration.problems(part.settings)))
+    yield from (f"{place}: {problem}" for problem in found)
 
 
 def _prelude(place: str, part: Part, catalog: Catalog) -> Iterator[str]:
