@@ -166,7 +166,7 @@ class _Counter:
         declared = self.catalog[visit.router.name].share
         share, size = declared(visit.router.settings) if declared else 1.0, self.size
         picked = math.ceil(share * size.row)
-        past = math.ceil(share * size.past)
+        past = _picked(share, size.past, genome.stack.feedback or size.past)
         active = self._work(genome, visit, replace(size, tokens=picked, past=past, gaps=True))
         return _VisitCost(own + full, own + active)
 
@@ -177,6 +177,16 @@ class _Counter:
         if entry.prelude is not None:
             total += self.part(entry.prelude, size)
         return replace(total, parameters=0)
+
+
+def _picked(share: float, past: int, piece: int) -> int:
+    """Return how many tokens a router picked of *past* ones, which came in pieces.
+
+    Each piece has its own last token that is picked for a part of it.
+    """
+    if not past:
+        return 0
+    return past // piece * math.ceil(share * piece) + math.ceil(share * (past % piece))
 
 
 def merge_cost(visit: Visit, size: Size, *, streams: int) -> Cost:

@@ -96,3 +96,23 @@ def test_a_head_of_two_factors_is_counted_wherever_it_decodes(
     assert declared(short).active_flops == pytest.approx(counted(short).active_flops, rel=1e-12)
     assert declared(short).parameters == counted(short).parameters
     assert (declared(short).flops < declared(plain).flops) == tied
+
+
+@pytest.mark.parametrize("feedback", [0, 16, 32])
+@pytest.mark.parametrize("patching", ["static", "space", "entropy", "learned"])
+def test_what_a_router_picks_of_a_piece_is_rounded_piece_by_piece(
+    patching: str, feedback: int
+) -> None:
+    space = Space(CATALOG, widths=(32,), context=CONTEXT)
+    genome = starters(space)["llama"]
+    settings = {**CATALOG["patch"].defaults(), "patching": patching}
+    router = Part("patch", settings)
+    last = len(genome.route) - 2  # an attention, which keeps what it was given
+    route = list(genome.route)
+    route[last] = replace(route[last], router=router)
+    stack = replace(genome.stack, feedback=feedback)
+    routed = replace(genome, route=tuple(route), stack=stack)
+    assert not space.problems(routed)
+    ours, real = declared(routed), counted(routed)
+    assert ours.carry_bytes == pytest.approx(real.carry_bytes, rel=1e-12)
+    assert ours.active_flops == pytest.approx(real.active_flops, rel=1e-12)
