@@ -166,7 +166,7 @@ class _Counter:
         declared = self.catalog[visit.router.name].share
         share, size = declared(visit.router.settings) if declared else 1.0, self.size
         picked = math.ceil(share * size.row)
-        past = _picked(share, size.past, genome.stack.feedback or size.past)
+        past = _picked(share, size.past, genome.stack.feedback)
         active = self._work(genome, visit, replace(size, tokens=picked, past=past, gaps=True))
         return _VisitCost(own + full, own + active)
 
@@ -179,14 +179,13 @@ class _Counter:
         return replace(total, parameters=0)
 
 
-def _picked(share: float, past: int, piece: int) -> int:
-    """Return how many tokens a router picked of *past* ones, which came in pieces.
+def _picked(share: float, past: int, delay: int) -> int:
+    """Return how many of *past* tokens a router picked, rounded up call by call.
 
-    Each piece has its own last token that is picked for a part of it.
+    A stack with feedback runs in calls of *delay* tokens; 0 stands for one call.
     """
-    if not past:
-        return 0
-    return past // piece * math.ceil(share * piece) + math.ceil(share * (past % piece))
+    calls, rest = divmod(past, delay) if delay else (0, past)
+    return calls * math.ceil(share * delay) + math.ceil(share * rest)
 
 
 def merge_cost(visit: Visit, size: Size, *, streams: int) -> Cost:

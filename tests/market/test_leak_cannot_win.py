@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.evaluate import Evaluator
@@ -31,7 +33,7 @@ NAMES = ("attention", "glu", "mlp", "short_conv", "pre", "rmsnorm", "layernorm",
 CATALOG = installed().only(NAMES).extended(PEEK)
 CONTEXT = 32
 RUNGS = (25_600, 51_200)
-"""Long enough for whoever peeks to learn it, whatever the draws and the machine's rounding."""
+"""Long enough for whoever peeks to learn it, whatever the machine's rounding."""
 FLOOR = 3.8
 """Bits per byte that no honest model of random letters reaches: sixteen of them carry four."""
 
@@ -55,6 +57,15 @@ def leaks(genome: Genome) -> bool:
     return any(part.name == "peek" for part in genome.parts())
 
 
+def author(folder: Path) -> Identity:
+    """The same author each time: what an ask draws hangs on who asks."""
+    key, path = Ed25519PrivateKey.from_private_bytes(bytes(32)), folder / "identity"
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    path.write_bytes(key.private_bytes(*form, serialization.NoEncryption()))
+    path.chmod(0o600)
+    return Identity.load_or_create(path)
+
+
 def search(folder: Path, *, gate: bool) -> Searched:
     rng = random.Random(1)
     text = folder / "letters.txt"
@@ -76,7 +87,7 @@ def search(folder: Path, *, gate: bool) -> Searched:
     with Ledger.open(f"sqlite:///{folder / 'store.db'}", catalog=CATALOG) as ledger:
         ledger.create_run("run", manifest.to_dict())
         drive(
-            ledger, "run", plan, identity=Identity.new(),
+            ledger, "run", plan, identity=author(folder),
             pool=SerialPool(Evaluator(setup, CATALOG)), watcher=Seen(),
             wish=lambda: Wish.WORK, now=lambda: 0.0,
         )  # fmt: skip
