@@ -12,12 +12,17 @@ from dataclasses import dataclass, replace
 from ..blocks.declaration import Cost, Size
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .graph import Genome, Part, Visit
+from .graph import Genome, Part, Stack, Visit
+from .identity import full_part
+from .memory import PerObject
 
 FLOAT_BYTES, INDEX_BYTES = 4, 8
 
 POSITION_BYTES = INDEX_BYTES
 """The carry of the model itself: the index of the next token."""
+
+_costs = PerObject[dict[Size, Cost]]()
+"""What parts cost, which children share with their parents."""
 
 
 @dataclass(frozen=True)
@@ -89,10 +94,20 @@ def costs(
     return Costs(parameters, full / context, active / context, carry / context)
 
 
+def block_parameters(genome: Genome, *, catalog: Catalog, context: int) -> int:
+    """Return the parameters of the blocks that reach the output: the cheapest measure of size."""
+    entries = {genome.route[number].block for number in genome.live_visits()}
+    size = Size(genome.stack.width, context, segment_length(genome, context))
+    parts = [part for e in entries for part in (genome.pool[e].block, genome.pool[e].prelude)]
+    counter = _Counter(catalog, size)
+    return sum(counter.part(full_part(part, catalog)).parameters for part in parts if part)
+
+
 def _call(genome: Genome, catalog: Catalog, size: Size) -> tuple[Cost, list[_VisitCost]]:
     """Return what one call costs: the shell, and each visit."""
     counter = _Counter(catalog, size)
-    return counter.shell(genome), [counter.visit(genome, visit) for visit in genome.route]
+    around = counter.around(genome.stack)
+    return counter.shell(genome), [counter.visit(genome, visit, around) for visit in genome.route]
 
 
 def pieces_of(size: Size, feedback: int) -> list[Size]:
@@ -135,7 +150,11 @@ class _Counter:
     size: Size
 
     def part(self, part: Part, size: Size | None = None) -> Cost:
-        return self.catalog[part.name].cost(size or self.size, part.settings)
+        known = _costs.of(part, self.catalog, dict)
+        size = size or self.size
+        if size not in known:
+            known[size] = self.catalog[part.name].cost(size, part.settings)
+        return known[size]
 
     def pool(self, genome: Genome) -> int:
         """The parameters of the pool: each entry once, however often it is visited."""
@@ -154,14 +173,21 @@ class _Counter:
                 total += self.part(stack.exit)
         return total
 
-    def visit(self, genome: Genome, visit: Visit) -> _VisitCost:
-        residual = genome.stack.residual
-        own = self.part(residual) + merge_cost(visit, self.size, streams=streams(residual))
-        for _ in self.catalog[residual.name].norms:
-            own += self.part(genome.stack.norm)
+    def around(self, stack: Stack) -> Cost:
+        """Residual and norms, which every visit has."""
+        total = self.part(stack.residual)
+        for _ in self.catalog[stack.residual.name].norms:
+            total += self.part(stack.norm)
+        return total
+
+    def visit(self, genome: Genome, visit: Visit, around: Cost) -> _VisitCost:
+        own = around
+        if len(visit.reads) > 1:
+            own += merge_cost(visit, self.size, streams=streams(genome.stack.residual))
         full = self._work(genome, visit, self.size)
         if visit.router is None:
-            return _VisitCost(own + full, own + full)
+            own += full
+            return _VisitCost(own, own)
         own += self.part(visit.router)
         declared = self.catalog[visit.router.name].share
         share, size = declared(visit.router.settings) if declared else 1.0, self.size
@@ -176,7 +202,7 @@ class _Counter:
         total = self.part(entry.block, size)
         if entry.prelude is not None:
             total += self.part(entry.prelude, size)
-        return replace(total, parameters=0)
+        return Cost(0, total.flops, total.carry)
 
 
 def _picked(share: float, past: int, delay: int) -> int:

@@ -15,16 +15,18 @@ def exit_places(genome: Genome, catalog: Catalog) -> tuple[int, ...]:
     """
     if genome.stack.exit is None:
         return ()
-    return tuple(
-        place
-        for place in range(len(genome.route) - 1)
-        if _is_cut(genome, place) and _mixes(genome, place + 1, catalog)
-    )
+    return tuple(place for place in _cuts(genome) if _mixes(genome, place + 1, catalog))
 
 
-def _is_cut(genome: Genome, place: int) -> bool:
-    later = genome.route[place + 1 :]
-    return all(min(*visit.reads, visit.base_read) >= place for visit in later)
+def _cuts(genome: Genome) -> list[int]:
+    """Return the visits but the last that everything later reads at or after, in order."""
+    found, earliest = list[int](), len(genome.route)
+    for place in range(len(genome.route) - 2, -1, -1):
+        later = genome.route[place + 1]
+        earliest = min(earliest, later.base_read, *later.reads)
+        if earliest >= place:
+            found.append(place)
+    return found[::-1]
 
 
 def _mixes(genome: Genome, visit: int, catalog: Catalog) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
@@ -138,6 +139,10 @@ class Genome:
 
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
+        return self._live
+
+    @cached_property
+    def _live(self) -> tuple[int, ...]:
         live = {len(self.route) - 1}
         for number in range(len(self.route) - 1, -1, -1):  # readers stand behind what they read
             if number in live:
@@ -177,6 +182,15 @@ class Genome:
 
 
 def _visit_problems(number: int, visit: Visit, pool: int) -> Iterator[str]:
+    reads, base = visit.reads, visit.base_read if visit.reads else EMBEDDING
+    if (
+        0 <= visit.block < pool
+        and reads
+        and min(base, *reads) >= EMBEDDING
+        and max(base, *reads) < number
+        and (len(reads) == 1 or len(set(reads)) == len(reads))
+    ):
+        return  # as nearly all are, and this is asked of every child
     if not 0 <= visit.block < pool:
         yield f"visit {number} names pool entry {visit.block}, but the pool has {pool}"
     if not visit.reads:

@@ -34,7 +34,12 @@ class Identity:
 
 _names = PerObject[str]()
 _texts = PerObject[str]()
-"""Names of genomes and texts of parts: a loop asks for each a dozen times."""
+_whole = PerObject[Genome]()
+_parts = PerObject[Part]()
+_entries = PerObject[Entry]()
+"""Names and canonical forms of genomes, texts and full forms of their parts: a loop asks for each a
+dozen times.
+"""
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -49,7 +54,7 @@ def canonical(genome: Genome, catalog: Catalog) -> Genome:
     Raises:
         ValueError, KeyError: as ``Form``.
     """
-    return Form(genome, catalog).genome()
+    return _whole.known(genome, catalog) or Form(genome, catalog).genome()
 
 
 def genome_id(genome: Genome, catalog: Catalog) -> str:
@@ -152,9 +157,15 @@ class Form:
 
     def genome(self) -> Genome:
         """The canonical genome, with every setting of every part."""
+        return _whole.of(self._source, self._catalog, self._written_whole)
+
+    def _written_whole(self) -> Genome:
         source = self._source
         pool = [source.pool[entry] for entry in self._entries]
-        route = (replace(visit, router=self._full(visit.router)) for visit in self._route)
+        route = (
+            visit if visit.router is None else replace(visit, router=self._full(visit.router))
+            for visit in self._route
+        )
         return Genome(tuple(map(self._full_entry, pool)), tuple(route), self._stack(),
                       self._training())  # fmt: skip
 
@@ -199,12 +210,13 @@ class Form:
     def _stack(self) -> Stack:
         stack = self._source.stack
         residual, norm, embedding = (
-            completed(part, self._catalog[part.name])
-            for part in (stack.residual, stack.norm, stack.embedding)
+            self._full(part) for part in (stack.residual, stack.norm, stack.embedding)
         )
         segments = stack.segments if self._segmented() else Stack().segments
-        return Stack(stack.width, residual, norm, embedding, self._full(self._exit()), segments,
-                     stack.tied, self._feedback())  # fmt: skip
+        gene = self._exit()
+        exit_ = None if gene is None else self._full(gene)
+        return Stack(stack.width, residual, norm, embedding, exit_, segments, stack.tied,
+                     self._feedback())  # fmt: skip
 
     def _exit(self) -> Part | None:
         """The exit gene, which is dead where no visit is a place to leave at."""
@@ -236,11 +248,19 @@ class Form:
         return _encoded([part.name, _counting(self._catalog[part.name], part.settings)])
 
     def _full_entry(self, entry: Entry) -> Entry:
-        block = completed(entry.block, self._catalog[entry.block.name])
-        return Entry(block, self._full(entry.prelude), entry.lineage, self._precision(entry))
+        return _entries.of(entry, self._catalog, lambda: self._whole_entry(entry))
 
-    def _full(self, part: Part | None) -> Part | None:
-        return None if part is None else completed(part, self._catalog[part.name])
+    def _whole_entry(self, entry: Entry) -> Entry:
+        prelude = None if entry.prelude is None else self._full(entry.prelude)
+        return Entry(self._full(entry.block), prelude, entry.lineage, self._precision(entry))
+
+    def _full(self, part: Part) -> Part:
+        return full_part(part, self._catalog)
+
+
+def full_part(part: Part, catalog: Catalog) -> Part:
+    """Return *part* with every setting, as ``completed``, from memory where it was asked for."""
+    return _parts.of(part, catalog, lambda: completed(part, catalog[part.name]))
 
 
 def _is_legacy(name: str, gene: Value) -> bool:

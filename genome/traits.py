@@ -12,6 +12,7 @@ from ..blocks.registry import Catalog
 from .genes import SEGMENTS, TRAINING
 from .graph import EMBEDDING, Entry, Genome, Part, Visit
 from .identity import canonical
+from .memory import PerObject
 
 BINS = 5
 """Into how many stretches of equal length a range of numbers is cut."""
@@ -30,6 +31,10 @@ class Trait(NamedTuple):
 
     slot: str
     value: str
+
+
+_known = PerObject[tuple[Trait, ...]]()
+"""The traits of parts and of training, which children share with their parents."""
 
 
 def traits(genome: Genome, catalog: Catalog) -> frozenset[Trait]:
@@ -97,6 +102,12 @@ def _role(declared: Declaration) -> str:
     return "mixer" if declared.mixes else "feed-forward"
 
 
+def _setting_traits(part: Part, catalog: Catalog) -> tuple[Trait, ...]:
+    declared = catalog[part.name]
+    alive = declared.alive(part.settings)
+    return tuple(setting_trait(declared, name, value) for name, value in alive.items())
+
+
 class _Reader:
     def __init__(self, genome: Genome, catalog: Catalog) -> None:
         self._genome = genome
@@ -108,8 +119,7 @@ class _Reader:
         for visit in self._genome.route:
             yield from self._visit(visit)
         yield from self._stack()
-        for name in TRAINING:
-            yield training_trait(name, getattr(self._genome.training, name))
+        yield from _known.of(self._genome.training, self._catalog, self._training)
 
     def _entry(self, entry: Entry) -> Iterator[Trait]:
         declared = self._catalog[entry.block.name]
@@ -145,7 +155,9 @@ class _Reader:
         if part is not None:
             yield from self._settings(part)
 
-    def _settings(self, part: Part) -> Iterator[Trait]:
-        declared = self._catalog[part.name]
-        for name, value in declared.alive(part.settings).items():
-            yield setting_trait(declared, name, value)
+    def _training(self) -> tuple[Trait, ...]:
+        genes = self._genome.training
+        return tuple(training_trait(name, getattr(genes, name)) for name in TRAINING)
+
+    def _settings(self, part: Part) -> tuple[Trait, ...]:
+        return _known.of(part, self._catalog, lambda: _setting_traits(part, self._catalog))

@@ -67,7 +67,7 @@ def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -
     last: list[tuple[int, Proposer]] = []
 
     def guide(population: Population) -> Guide:
-        standings = population.standings()
+        standings = population.snapshot.standings
         names = [name for name in population.by_birth() if name in standings]
         for name in names:
             if name not in known:
@@ -76,8 +76,9 @@ def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -
         return Guide(Shares(standings, known, births), Credit(standings, population.origins))
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
-        if not last or last[0][0] != population.version:
-            last[:] = [(population.version, make(breeding.guided(guide(population))))]
+        version = population.snapshot.version
+        if not last or last[0][0] != version:
+            last[:] = [(version, make(breeding.guided(guide(population))))]
         return last[0][1](population, rng, birth)
 
     return propose

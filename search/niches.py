@@ -24,12 +24,13 @@ def with_niches(select: Select, breeding: TraitBreeding, *, share: float = NICHE
     last: list[tuple[int, dict[Hashable, str]]] = []
 
     def elites(population: Population) -> dict[Hashable, str]:
-        if not last or last[0][0] != population.version:
-            last[:] = [(population.version, elites_of(population))]
+        version = population.snapshot.version
+        if not last or last[0][0] != version:
+            last[:] = [(version, elites_of(population))]
         return last[0][1]
 
     def elites_of(population: Population) -> dict[Hashable, str]:
-        places = population.standings()
+        places = population.snapshot.standings
         found: dict[Hashable, str] = {}
         for name in sorted(places, key=lambda name: (-places[name], name)):
             if name in population.genomes:
@@ -40,7 +41,9 @@ def with_niches(select: Select, breeding: TraitBreeding, *, share: float = NICHE
 
     def selected(population: Population, rng: Random, without: str = "") -> str | None:
         if rng.random() < share:
+            there = population.scores(population.lowest)
             best = [name for name in elites(population).values() if name != without]
+            best = [name for name in best if name in there]
             if best:
                 return rng.choice(best)
         return select(population, rng, without)

@@ -24,6 +24,18 @@ class Origin(NamedTuple):
 
 UNKNOWN = Origin("", ())
 
+AGE = 1 / 32
+OLDEST = 16
+"""How old a snapshot may become: a share of all changes so far, and at most so many of them."""
+
+
+class Snapshot(NamedTuple):
+    """What stood at a moment: the version of the population, scores by rung, and standings."""
+
+    version: int
+    scores: Mapping[int, Mapping[str, float]]
+    standings: Mapping[str, float]
+
 
 class Population:
     """What is known of the genomes of a search, by their ids.
@@ -43,6 +55,7 @@ class Population:
         self.version = 0
         """How often a score was set: what is computed of the scores is good for one version."""
         self._by_age: list[tuple[Age, str]] = []
+        self._snapshot = Snapshot(0, self._copied(), {})
 
     @property
     def genomes(self) -> Mapping[str, Genome]:
@@ -67,13 +80,23 @@ class Population:
         """Return the bits per byte at *rung* by genome id."""
         return MappingProxyType(self._scores[rung])
 
-    def standings(self) -> dict[str, float]:
-        """Return the standing of each genome that has a score; see ``standing.standings``."""
-        return standings(self._scores)
+    @property
+    def snapshot(self) -> Snapshot:
+        """What stood not long ago; see ``standing.standings``.
+
+        What costs more than a glance is computed of a snapshot, so that it serves several asks.
+        When one is taken hangs on the changes alone, not on who looks.
+        """
+        taken = self._snapshot
+        if taken.scores and not taken.standings:
+            self._snapshot = taken._replace(standings=standings(taken.scores))
+        return self._snapshot
 
     def know(self, genome_id: str, genome: Genome) -> None:
         """Note that the genome of this id is *genome*."""
-        self._genomes.setdefault(genome_id, genome)
+        if genome_id not in self._genomes:
+            self._genomes[genome_id] = genome
+            self._changed_of(genome_id)
 
     @property
     def origins(self) -> Mapping[str, Origin]:
@@ -90,10 +113,10 @@ class Population:
         self._ages[genome_id] = age
         self._origins[genome_id] = origin
         self._enter(genome_id)
+        self._changed_of(genome_id)
 
     def score(self, genome_id: str, rung: int, bits_per_byte: float | None) -> None:
         """Set the score of a genome at a rung, or take it away."""
-        self.version += 1
         if rung == self._lowest:
             self._seen.add(genome_id)
         self._leave(genome_id)
@@ -102,6 +125,7 @@ class Population:
         else:
             self._scores[rung][genome_id] = bits_per_byte
         self._enter(genome_id)
+        self._change(min(OLDEST, AGE * self.version))
 
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""
@@ -122,6 +146,19 @@ class Population:
             if len(there) >= least:
                 return rung, there
         return self._lowest, living
+
+    def _changed_of(self, genome_id: str) -> None:
+        """Note that a genome changed, which matters if it stands already: results came first."""
+        if any(genome_id in scores for scores in self._scores.values()):
+            self._change(0)
+
+    def _change(self, oldest: float) -> None:
+        self.version += 1
+        if self.version - self._snapshot.version >= oldest:
+            self._snapshot = Snapshot(self.version, self._copied(), {})
+
+    def _copied(self) -> dict[int, dict[str, float]]:
+        return {rung: dict(scores) for rung, scores in self._scores.items()}
 
     def _enter(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:

@@ -20,7 +20,7 @@ from ..genome.traits import Trait
 from .breeding import TraitBreeding
 from .linear import Floats, normal_scores
 from .objectives import REFERENCE, Objective
-from .population import Population
+from .population import Population, Snapshot
 from .proposals import Proposal, Proposer
 from .surrogate import Surrogate
 
@@ -75,14 +75,15 @@ def choosing(
     last: list[tuple[int, Choose]] = []
 
     def choice(population: Population) -> Choose | None:
-        places = population.standings()
-        if len(places) < MATURE * population.size:
+        snapshot = population.snapshot
+        if len(snapshot.standings) < MATURE * population.size:
             return None
-        if not last or last[0][0] != population.version:
-            last[:] = [(population.version, learned(population, places))]
+        if not last or last[0][0] != snapshot.version:
+            last[:] = [(snapshot.version, learned(population, snapshot))]
         return last[0][1]
 
-    def learned(population: Population, places: dict[str, float]) -> Choose:
+    def learned(population: Population, snapshot: Snapshot) -> Choose:
+        places = snapshot.standings
         names = [name for name in population.by_birth() if name in places][-MOST:]
         for name in names:
             if name not in known:
@@ -92,7 +93,7 @@ def choosing(
         surrogate = Surrogate([known[name].traits for name in names], merits.tolist())
         if len(objectives) == 1:
             return _by_merit(breeding, surrogate)
-        scores = population.scores(population.lowest)
+        scores = snapshot.scores[population.lowest]
         values = sorted((scores[name] for name in names), reverse=True)
         ranked = sorted(zip(merits.tolist(), names, strict=True))
         measured = [

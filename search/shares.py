@@ -11,7 +11,7 @@ the same records have the same shares.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -20,13 +20,16 @@ from statistics import NormalDist
 import numpy as np
 
 from ..genome.traits import Trait
-from .linear import Floats, decomposed, root, solved, whitened
+from .linear import Floats, decomposed, root, solved
 
 EVEN = 1 / 12
 """The variance of standings, which are even between 0 and 1."""
 
 EXPLAINED = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
 """Parts of that variance that all traits of a genome may explain; the likeliest is taken."""
+
+TRIED = 128
+"""How many genomes the likelihood is computed of: few tell which of six it is."""
 
 FLOOR = 0.02
 """The least share of a trait, or half of an even share where there are many."""
@@ -89,48 +92,33 @@ class Shares:
         births: Mapping[str, int] | None = None,
     ) -> None:
         weights = _weights([name for name in standings if name in traits], births or {})
-        each = {name: frozenset(traits[name]) for name in weights}
-        counts = Counter(trait for have in each.values() for trait in have)
-        self._posteriors: dict[Trait, Posterior] = {}
-        self._unknown = Posterior(0, 0.5, math.sqrt(EVEN))
-        if counts:
-            self._learn(
-                sorted(counts),
-                counts,
-                list(each.values()),
-                np.array([standings[name] - 0.5 for name in weights]),
-                np.array(list(weights.values())),
-            )
-
-    def _learn(
-        self,
-        every: Sequence[Trait],
-        counts: Mapping[Trait, int],
-        each: Sequence[frozenset[Trait]],
-        above: Floats,
-        weights: Floats,
-    ) -> None:
-        places = {trait: place for place, trait in enumerate(every)}
-        rows = np.zeros((len(each), len(every)))
-        for row, have in zip(rows, each, strict=True):
-            row[[places[trait] for trait in have]] = 1.0
-        means, spreads, prior = _effects(rows, above, weights)
-        for trait, mean, spread in zip(every, means, spreads, strict=True):
-            self._posteriors[trait] = Posterior(counts[trait], 0.5 + mean, spread)
-        self._unknown = Posterior(0, 0.5, prior)
+        self._owners = defaultdict[Trait, list[int]](list)
+        for number, name in enumerate(weights):
+            for trait in frozenset(traits[name]):
+                self._owners[trait].append(number)
+        above = np.array([standings[name] - 0.5 for name in weights])
+        counts = np.array(list(weights.values()))
+        self._effects = Effects(list(self._owners.values()), above, counts) if weights else None
+        self._known: dict[Trait, Posterior] = {}
 
     @property
     def slots(self) -> list[str]:
         """The slots that something is known of, in order."""
-        return sorted({trait.slot for trait in self._posteriors})
+        return sorted({trait.slot for trait in self._owners})
 
     def posterior(self, trait: Trait) -> Posterior:
         """Return what is known of a trait."""
-        return self._posteriors.get(trait, self._unknown)
+        if self._effects is None:
+            return Posterior(0, 0.5, math.sqrt(EVEN))
+        if trait not in self._known:
+            owners = self._owners.get(trait, [])
+            mean, spread = self._effects.of(owners)
+            self._known[trait] = Posterior(len(owners), 0.5 + mean, spread)
+        return self._known[trait]
 
     def of(self, slot: str, options: Sequence[str] = ()) -> list[Share]:
         """Return the shares of a slot's known values and of *options*, the largest first."""
-        known = {trait.value for trait in self._posteriors if trait.slot == slot}
+        known = {trait.value for trait in self._owners if trait.slot == slot}
         several = [Trait(slot, value) for value in sorted({*known, *options})]
         posteriors = [self.posterior(trait) for trait in several]
         chances = floored(best_of(posteriors))
@@ -180,31 +168,46 @@ def _weights(names: Iterable[str], births: Mapping[str, int]) -> dict[str, float
     return {name: 0.5 ** ((len(last) - 1 - n) / HALF_LIFE) for n, name in enumerate(last)}
 
 
-def _effects(
-    rows: Floats, above: Floats, weights: Floats
-) -> tuple[list[float], list[float], float]:
-    """Return mean and spread of what each trait adds, and the spread of the prior.
+class Effects:
+    """What each trait adds to the standings of genomes, as far as these tell.
 
-    Bayesian linear regression of *above* (genomes,) on *rows* (genomes, traits), in its dual form;
-    a genome of weight w has the noise of one divided by w.
+    Bayesian linear regression in its dual form; a genome of weight w has the noise of one divided
+    by w. Of most traits nobody asks, so only what all have in common is computed at once.
+
+    Args:
+        owners: of each trait, the numbers of the genomes that have it.
+        above: (genomes,) the standings, with the middle at 0.
+        weights: (genomes,) what each counts.
     """
-    size = max(float(rows.sum(axis=1).mean()), 1.0)
-    own = np.sqrt(weights)
-    scaled, y = rows * own[:, None], above * own
-    kernel = scaled @ scaled.T / size
-    explained = _likeliest(kernel, y)
-    prior, noise = EVEN * explained / size, EVEN * (1 - explained)
-    lower = root(prior * size * kernel + noise * np.eye(len(y)))
-    means = prior * (scaled.T @ solved(lower, y))
-    known = whitened(lower, scaled)
-    spreads = np.sqrt(np.maximum(prior - prior**2 * (known**2).sum(axis=0), prior * 1e-6))
-    return means.round(DIGITS).tolist(), spreads.round(DIGITS).tolist(), math.sqrt(prior)
+
+    def __init__(self, owners: Sequence[Sequence[int]], above: Floats, weights: Floats) -> None:
+        rows = np.zeros((len(weights), len(owners)), dtype=np.float32)  # counts stay exact
+        for column, numbers in enumerate(owners):
+            rows[numbers, column] = 1.0
+        shared = (rows @ rows.T).astype(float)
+        size = max(float(np.diagonal(shared).mean()), 1.0)
+        own = np.sqrt(weights)
+        kernel, y = shared * np.outer(own, own) / size, above * own
+        explained = _likeliest(kernel, y)
+        noise = EVEN * (1 - explained) * np.eye(len(y))
+        lower = root(EVEN * explained * kernel + noise)
+        self._prior = EVEN * explained / size
+        self._told = solved(lower, y) * own
+        self._precision = solved(lower, np.diag(own)) * own[:, None]
+
+    def of(self, owners: Sequence[int]) -> tuple[float, float]:
+        """Return mean and spread of what a trait of these genomes adds."""
+        mean = self._prior * float(self._told[owners].sum())
+        told = self._prior**2 * float(self._precision[np.ix_(owners, owners)].sum())
+        spread = math.sqrt(max(self._prior - told, self._prior * 1e-6))
+        return round(mean, DIGITS), round(spread, DIGITS)
 
 
 def _likeliest(kernel: Floats, y: Floats) -> float:
-    """Return the explained part of the variance that makes *y* likeliest."""
-    values, vectors = decomposed(kernel)
-    turned = (vectors.T @ y) ** 2
+    """Return the explained part of the variance that makes *y*, or some of it, likeliest."""
+    some = np.arange(0, len(y), math.ceil(len(y) / TRIED))
+    values, vectors = decomposed(kernel[np.ix_(some, some)])
+    turned = (vectors.T @ y[some]) ** 2
     fits: list[tuple[float, float]] = []
     for explained in EXPLAINED:
         variances = EVEN * (explained * np.maximum(values, 0.0) + 1 - explained)

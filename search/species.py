@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from ..genome.cost import Costs
+from ..genome.cost import Costs, block_parameters
 from ..genome.crossover import cross
 from ..genome.graph import Genome
 from ..genome.identity import canonical, genome_id
@@ -56,14 +56,15 @@ class Species:
         return self.space.form_costs(self._canonical(genome))
 
     def niche(self, genome: Genome) -> tuple[int, str, str]:
-        """Return the octave of the parameters and the families of mixers and of the others."""
-        catalog = self.space.catalog
+        """Return the octave of the blocks' parameters and the families of mixers and others."""
+        catalog, context = self.space.catalog, self.space.context
         declared = [
             catalog[genome.pool[genome.route[n].block].block.name] for n in genome.live_visits()
         ]
         mixers = [each.family for each in declared if each.mixes]
         others = [each.family for each in declared if not each.mixes]
-        return self.costs(genome).parameters.bit_length(), _most(mixers), _most(others)
+        size = block_parameters(genome, catalog=catalog, context=context)
+        return size.bit_length(), _most(mixers), _most(others)
 
     def traits(self, genome: Genome) -> frozenset[Trait]:
         """Return the traits of what of the genome is alive."""

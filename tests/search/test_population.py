@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from praxis_evolve.search.base import Birth
 from praxis_evolve.search.population import Population
+from praxis_evolve.search.standing import standings
 
 RUNGS = (100, 300)
 
@@ -91,3 +92,37 @@ def test_ages_of_several_authors_go_by_number_first():
         population.bear(f"{number}{author}", birth(number, author))
         population.score(f"{number}{author}", 100, 3.0)
     assert population.living() == ["1a", "1b", "2a", "3a"]
+
+
+@given(st.lists(events, max_size=60), st.sets(st.integers(0, 59)))
+def test_snapshots_hang_on_what_was_told_and_not_on_who_looks(steps: list[Step], looks: set[int]):
+    seen, unseen = Population(size=3, rungs=RUNGS), Population(size=3, rungs=RUNGS)
+    for number, (kind, name, value) in enumerate(steps):
+        for population in (seen, unseen):
+            if kind == "bear":
+                population.bear(name, birth(value))
+            else:
+                population.score(name, value, None if kind == "fail" else float(number))
+        if number in looks:
+            _ = seen.snapshot
+    assert seen.snapshot == unseen.snapshot
+
+
+def test_a_snapshot_is_new_at_first_and_later_at_most_sixteen_changes_old():
+    population, ages = Population(size=3, rungs=RUNGS), list[int]()
+    for number in range(1000):
+        population.bear(f"g{number}", birth(number))
+        population.score(f"g{number}", 100, float(-number))
+        taken = population.snapshot
+        ages.append(population.version - taken.version)
+        assert taken.scores[100] == {f"g{n}": float(-n) for n in range(number + 1 - ages[-1])}
+        assert taken.standings == standings(taken.scores)
+    assert max(ages[:60]) <= 1 and max(ages) == 15
+
+
+def test_a_snapshot_is_taken_when_a_genome_with_a_score_is_told_of():
+    population = grown(3, 100)
+    population.score("uninvited", 100, 2.0)
+    population.bear("uninvited", birth(200))
+    assert population.snapshot.version == population.version
+    assert "uninvited" in population.snapshot.standings
