@@ -55,6 +55,9 @@ class Catalog:
                 )
             by_name[declaration.name] = declaration
         object.__setattr__(self, "_by_name", by_name)
+        kinds = dict.fromkeys(d.kind for d in self.declarations)
+        by_kind = {k: tuple(d for d in self.declarations if d.kind == k) for k in kinds}
+        object.__setattr__(self, "_by_kind", by_kind)
 
     def __getitem__(self, name: str) -> Declaration:
         try:
@@ -72,7 +75,7 @@ class Catalog:
 
     def of(self, kind: Kind) -> tuple[Declaration, ...]:
         """Return the declarations of one kind, in the order of the catalog."""
-        return tuple(d for d in self.declarations if d.kind == kind)
+        return self._by_kind.get(kind, ())
 
     def only(self, names: Iterable[str]) -> Catalog:
         """Return the catalog restricted to these names.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ..blocks.declaration import Cost, Size
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .graph import Genome, Part, Stack, Visit
+from .graph import Entry, Genome, Part, Stack, Visit
 from .identity import full_part
 from .memory import PerObject
 
@@ -22,7 +22,8 @@ POSITION_BYTES = INDEX_BYTES
 """The carry of the model itself: the index of the next token."""
 
 _costs = PerObject[dict[Size, Cost]]()
-"""What parts cost, which children share with their parents."""
+_parameters = PerObject[dict[tuple[int, int, int], int]]()
+"""What parts cost and how many parameters entries have: children share both with their parents."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +97,19 @@ def costs(
 
 def block_parameters(genome: Genome, *, catalog: Catalog, context: int) -> int:
     """Return the parameters of the blocks that reach the output: the cheapest measure of size."""
-    entries = {genome.route[number].block for number in genome.live_visits()}
     size = Size(genome.stack.width, context, segment_length(genome, context))
-    parts = [part for e in entries for part in (genome.pool[e].block, genome.pool[e].prelude)]
-    counter = _Counter(catalog, size)
-    return sum(counter.part(full_part(part, catalog)).parameters for part in parts if part)
+    live = {genome.route[number].block for number in genome.live_visits()}
+    return sum(_entry_parameters(genome.pool[number], size, catalog) for number in live)
+
+
+def _entry_parameters(entry: Entry, size: Size, catalog: Catalog) -> int:
+    known = _parameters.of(entry, catalog, dict)
+    key = size.width, size.context, size.segment
+    if key not in known:
+        parts = (entry.block,) if entry.prelude is None else (entry.block, entry.prelude)
+        full = (full_part(part, catalog) for part in parts)
+        known[key] = sum(_Counter(catalog, size).part(part).parameters for part in full)
+    return known[key]
 
 
 def _call(genome: Genome, catalog: Catalog, size: Size) -> tuple[Cost, list[_VisitCost]]:

@@ -118,6 +118,8 @@ def _mixed_entry(one: Entry, other: Entry, rng: Random) -> Entry:
     elif rng.random() < 0.5:
         prelude = other.prelude
     precision = rng.choice((one.precision, other.precision))
+    if block is one.block and prelude is one.prelude and precision == one.precision:
+        return one
     return Entry(block, prelude, one.lineage, precision)
 
 
@@ -127,6 +129,8 @@ def _mixed_part(one: Part, other: Part, rng: Random) -> Part:
         return one if rng.random() < 0.5 else other
     names = [name for name in one.settings if name in other.settings]
     taken = {name: other.settings[name] for name in names if rng.random() < 0.5}
+    if one is other:  # what was drawn is drawn wherever the parents come from
+        return one
     return Part(one.name, {**one.settings, **taken})
 
 

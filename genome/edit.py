@@ -18,10 +18,7 @@ def pruned(genome: Genome) -> Genome:
         return genome
     place = {old: new for new, old in enumerate(live)}
     block = {old: new for new, old in enumerate(entries)}
-    route = (
-        replace(moved(genome.route[old], place), block=block[genome.route[old].block])
-        for old in live
-    )
+    route = (_renumbered(genome.route[old], place, block[genome.route[old].block]) for old in live)
     return replace(genome, pool=tuple(genome.pool[old] for old in entries), route=tuple(route))
 
 
@@ -30,8 +27,15 @@ def moved(visit: Visit, place: Mapping[int, int]) -> Visit:
 
     Reads that become one are one. What *place* does not name keeps its number.
     """
-    reads = dict.fromkeys(place.get(read, read) for read in visit.reads)
-    return replace(visit, reads=tuple(reads), base=place.get(visit.base_read, visit.base_read))
+    return _renumbered(visit, place, visit.block)
+
+
+def _renumbered(visit: Visit, place: Mapping[int, int], block: int) -> Visit:
+    base = place.get(visit.base_read, visit.base_read)
+    reads = tuple(dict.fromkeys([place.get(read, read) for read in visit.reads]))
+    if (block, reads, base) == (visit.block, visit.reads, visit.base):
+        return visit
+    return Visit(block, reads, base, visit.merge, visit.router)
 
 
 def with_visit(genome: Genome, number: int, visit: Visit, *, readers: Iterable[int]) -> Genome:

@@ -135,7 +135,8 @@ class Genome:
         if not self.route:
             yield "the route has no visit; a genome needs at least one"
         for number, visit in enumerate(self.route):
-            yield from _visit_problems(number, visit, len(self.pool))
+            if not _is_sound(number, visit, len(self.pool)):
+                yield from _visit_problems(number, visit, len(self.pool))
 
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
@@ -181,16 +182,17 @@ class Genome:
             yield stack.exit
 
 
+def _is_sound(number: int, visit: Visit, pool: int) -> bool:
+    """Return whether a visit has no problem, as is asked of all visits of every child."""
+    reads = visit.reads
+    if not reads or not 0 <= visit.block < pool:
+        return False
+    sources = (visit.base_read, *reads)
+    once = len(reads) == 1 or len(set(reads)) == len(reads)
+    return once and min(sources) >= EMBEDDING and max(sources) < number
+
+
 def _visit_problems(number: int, visit: Visit, pool: int) -> Iterator[str]:
-    reads, base = visit.reads, visit.base_read if visit.reads else EMBEDDING
-    if (
-        0 <= visit.block < pool
-        and reads
-        and min(base, *reads) >= EMBEDDING
-        and max(base, *reads) < number
-        and (len(reads) == 1 or len(set(reads)) == len(reads))
-    ):
-        return  # as nearly all are, and this is asked of every child
     if not 0 <= visit.block < pool:
         yield f"visit {number} names pool entry {visit.block}, but the pool has {pool}"
     if not visit.reads:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
@@ -119,18 +120,30 @@ class Form:
     ) -> None:
         place = {visit: number for number, visit in enumerate(order)} | {EMBEDDING: EMBEDDING}
         entries: dict[int, int] = {}
+        self._visits = [visits[visit] for visit in order]
         self._endings = [endings[visit] for visit in order]
-        self._route = [
-            Visit(
+        self._wiring = [
+            (
                 entries.setdefault(wiring.entry[visit], len(entries)),
-                tuple(sorted(place[read] for read in wiring.reads[visit])),
+                sorted([place[read] for read in wiring.reads[visit]]),
                 place[wiring.base[visit]],
-                self._merge(visits[visit]) if len(wiring.reads[visit]) > 1 else "mean",
-                visits[visit].router,
             )
             for visit in order
         ]
         self._entries = list(entries)
+
+    @cached_property
+    def _route(self) -> list[Visit]:
+        return [
+            Visit(
+                block,
+                tuple(reads),
+                base,
+                self._merge(visit) if len(reads) > 1 else "mean",
+                visit.router,
+            )
+            for (block, reads, base), visit in zip(self._wiring, self._visits, strict=True)
+        ]
 
     def genome_id(self) -> str:
         """The name of the genome: SHA-256 of its text."""
@@ -150,8 +163,8 @@ class Form:
         """The canonical JSON without training genes; parts without dead and legacy settings."""
         pool = ",".join(map(self._entry_text, self._entries))
         route = ",".join(
-            f"[{visit.block},{list(visit.reads)},{visit.base}{ending}]"
-            for visit, ending in zip(self._route, self._endings, strict=True)
+            f"[{block},{reads},{base}{ending}]"
+            for (block, reads, base), ending in zip(self._wiring, self._endings, strict=True)
         )
         return f'{{"pool":[{pool}],"route":[{route}],"stack":{self._stack_text()}}}'
 
@@ -220,19 +233,30 @@ class Form:
 
     def _exit(self) -> Part | None:
         """The exit gene, which is dead where no visit is a place to leave at."""
-        return self._source.stack.exit if exit_places(self._shape(), self._catalog) else None
+        gene = self._source.stack.exit
+        return gene if gene and exit_places(self._shape(), self._catalog) else None
 
     def _feedback(self) -> int:
         """The feedback gene, which is dead where no visit reads another."""
-        return self._source.stack.feedback if len(self._route) > 1 else 0
+        return self._source.stack.feedback if len(self._visits) > 1 else 0
 
     def _training(self) -> Training:
         """The training genes; the order of one visit's work is dead."""
         training = self._source.training
-        return training if len(self._route) > 1 else replace(training, shuffle=Training().shuffle)
+        return training if len(self._visits) > 1 else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
-        return any(self._catalog[part.name].segmented for part in self._shape().parts())
+        return any(self._catalog[part.name].segmented for part in self._living_parts())
+
+    def _living_parts(self) -> Iterator[Part]:
+        source, stack = self._source, self._source.stack
+        for number in self._entries:
+            entry = source.pool[number]
+            yield from (entry.block,) if entry.prelude is None else (entry.block, entry.prelude)
+        yield from (visit.router for visit in self._visits if visit.router is not None)
+        yield from (stack.residual, stack.norm, stack.embedding)
+        if stack.exit is not None:
+            yield stack.exit
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""

@@ -5,29 +5,25 @@ A sentence names the rule, the value and the thing. Limits of size are the space
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
 from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
-from .graph import Genome, Part, Stack, Training
+from .graph import Entry, Genome, Part, Stack, Training
 from .memory import PerObject
 
 _problems = PerObject[tuple[str, ...]]()
 """What is wrong with the settings of parts, which children share with their parents."""
 
+_sound = PerObject[bool]()
+"""The entries and training genes that nothing is wrong with."""
+
 
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     """Every part is in the catalog, stands where its kind may, and has legal settings."""
     for number, entry in enumerate(genome.pool):
-        yield from _part(f"pool entry {number}", entry.block, "block", catalog)
-        if entry.precision not in PRECISIONS:
-            yield (
-                f"the precision of pool entry {number} must be one of {PRECISIONS}, "
-                f"but is {entry.precision!r}"
-            )
-        if entry.prelude is not None:
-            yield from _prelude(f"the prelude of pool entry {number}", entry.prelude, catalog)
+        yield from _unless_sound(entry, catalog, lambda: _entry_problems(number, entry, catalog))  # noqa: B023
     for number, visit in enumerate(genome.route):
         if visit.router is not None:
             yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
@@ -53,9 +49,7 @@ def gene_problems(
         yield f"stack.tied {problem}"
     if problem := feedback_range(context).problem(stack.feedback):
         yield f"stack.feedback {problem} at a context of {context} tokens"
-    for name, range_ in TRAINING.items():
-        if problem := range_.problem(getattr(training, name)):
-            yield f"training.{name} {problem}"
+    yield from _unless_sound(training, TRAINING, lambda: _training_problems(training))
 
 
 def succession_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -106,6 +100,35 @@ def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
         if any(catalog[part.name].mixes for part in parts):
             return
     yield "no block that reaches the output mixes tokens; add one, for example attention"
+
+
+def _unless_sound(
+    thing: Entry | Training, world: object, problems: Callable[[], Iterator[str]]
+) -> list[str]:
+    """Return the problems of a thing; what was sound once is not looked at again."""
+    if _sound.known(thing, world):
+        return []
+    found = list(problems())
+    if not found:
+        _sound.of(thing, world, lambda: True)
+    return found
+
+
+def _entry_problems(number: int, entry: Entry, catalog: Catalog) -> Iterator[str]:
+    yield from _part(f"pool entry {number}", entry.block, "block", catalog)
+    if entry.precision not in PRECISIONS:
+        yield (
+            f"the precision of pool entry {number} must be one of {PRECISIONS}, "
+            f"but is {entry.precision!r}"
+        )
+    if entry.prelude is not None:
+        yield from _prelude(f"the prelude of pool entry {number}", entry.prelude, catalog)
+
+
+def _training_problems(training: Training) -> Iterator[str]:
+    for name, range_ in TRAINING.items():
+        if problem := range_.problem(getattr(training, name)):
+            yield f"training.{name} {problem}"
 
 
 def _part(place: str, part: Part, kind: Kind, catalog: Catalog) -> Iterator[str]:

@@ -6,8 +6,10 @@ exchange the places that they have among all by what they showed there.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from itertools import groupby
+from operator import itemgetter
 
 from ..evaluator.result import Result
 from .scores import Scores, comparable
@@ -56,10 +58,12 @@ def _shares(bits: Mapping[str, float]) -> dict[str, float]:
 
 def _exchanged(bits: Mapping[str, float], free: list[float]) -> dict[str, float]:
     """Give the places, falling, to the genomes from the best to the worst; equals share theirs."""
-    found, taken = dict[str, float](), 0
-    for _, group in groupby(sorted(bits, key=lambda name: (bits[name], name)), key=bits.get):
-        equals = list(group)
-        place = sum(free[taken : taken + len(equals)]) / len(equals)
-        found |= dict.fromkeys(equals, place)
-        taken += len(equals)
+    ordered = sorted(bits.items(), key=itemgetter(1, 0))
+    found = {name: place for (name, _), place in zip(ordered, free, strict=True)}
+    values = [value for _, value in ordered]
+    if len(set(values)) < len(values):
+        for value, count in Counter(values).items():
+            start = bisect_left(values, value)
+            place = sum(free[start : start + count]) / count
+            found |= {name: place for name, _ in ordered[start : start + count]}
     return found

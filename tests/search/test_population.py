@@ -117,7 +117,8 @@ def test_a_snapshot_is_new_at_first_and_later_at_most_sixteen_changes_old():
         ages.append(population.version - taken.version)
         assert taken.scores[100] == {f"g{n}": float(-n) for n in range(number + 1 - ages[-1])}
         assert taken.standings == standings(taken.scores)
-    assert max(ages[:60]) <= 1 and max(ages) == 15
+    assert max(ages[:60]) <= 1
+    assert max(ages) == 15
 
 
 def test_a_snapshot_is_taken_when_a_genome_with_a_score_is_told_of():
