@@ -20,6 +20,7 @@ from ..genome.space import Limits, Space
 from ..genome.starters import llama
 from ..genome.text import to_json
 from ..market.manifest import Manifest
+from ..search.looks import CONTENDERS
 from .context import Opened
 from .errors import CliError, Code
 from .places import task_file
@@ -73,9 +74,10 @@ def stage_tokens(manifest: Manifest) -> Mapping[str, int]:
 
 
 def finals_of(manifest: Manifest) -> int:
-    """Return how many trainings the finals of a run are."""
+    """Return how many trainings the finals of a run are, second looks included."""
     rivals = 1 if manifest.original else len(BASELINES)
-    return (rivals + manifest.finalists) * len(manifest.replicas)
+    looks = CONTENDERS * manifest.finalists * len(manifest.looks)
+    return looks + (rivals + manifest.finalists) * len(manifest.replicas)
 
 
 def launch(settings: RunSettings, catalog: Catalog) -> Launch:

@@ -16,7 +16,7 @@ NAME = Annotated[str | None, typer.Argument(metavar="RUN", help="Name of the run
 STORE = Annotated[
     str | None, typer.Option("--store", help="Database URL. [sqlite:///runs/praxis-evolve.db]")
 ]
-REPLICA = Annotated[int | None, typer.Option(min=0, help="Which training, by its replica.")]
+REPLICA = Annotated[int | None, typer.Option(help="Which training, by its replica.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

@@ -75,7 +75,7 @@ class Status:
         promoted = assignment.origin == "promote"
         self.tokens += self._ladder.work(result.rung) if promoted else result.rung
         self.failed += not result.ok
-        if assignment.replica > 0:
+        if assignment.replica != 0:
             self.finals_done += 1
             return
         self.born += result.rung == self._ladder.lowest

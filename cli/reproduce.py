@@ -80,7 +80,7 @@ def _stored(run: Opened, name: str, rung: int | None, replica: int | None) -> Re
             cure=f"it has: {has}",
             code=Code.NOT_FOUND,
         )
-    return min(wanted, key=lambda r: (not r.ok, -r.rung, r.replica == 0, r.replica))
+    return min(wanted, key=lambda r: (not r.ok, -r.rung, r.replica <= 0, r.replica))
 
 
 def _setup(run: Opened, folder: Path, device: str, job: Job) -> Setup:

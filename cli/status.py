@@ -75,11 +75,15 @@ def document(run: Opened) -> dict[str, Any]:
 
 
 def finals_total(run: Opened, planned: int) -> int:
-    """Return how many trainings the finals are: fewer than planned if a baseline is a finalist."""
+    """Return how many trainings the finals are, second looks included.
+
+    They are fewer than planned where little came to the top, or a baseline is a finalist.
+    """
     chosen, rivals = run.plan.chosen(), run.plan.rivals().values()
     if not chosen or not rivals:
         return planned
-    return len({*chosen, *map(run.plan.identify, rivals)}) * len(run.manifest.replicas)
+    trained = {*chosen, *map(run.plan.identify, rivals)}
+    return len(run.plan.looks.entrants or ()) + len(trained) * len(run.manifest.replicas)
 
 
 def failures(run: Opened) -> list[tuple[str, int]]:

@@ -33,15 +33,17 @@ def mapping(value: object, name: str, keys: Iterable[str]) -> dict[str, object]:
     return found
 
 
-def whole(value: object, name: str, most: int = LARGEST) -> int:
-    """Return a whole number from 0 to *most*.
+def whole(value: object, name: str, most: int = LARGEST, *, least: int = 0) -> int:
+    """Return a whole number from *least* to *most*.
 
     Raises:
         RecordError: it is something else.
     """
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= most:
+    if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
         return value
-    raise RecordError(f"{name} must be a whole number from 0 to {most}, but is {shown(value)}")
+    raise RecordError(
+        f"{name} must be a whole number from {least} to {most}, but is {shown(value)}"
+    )
 
 
 def number(value: object, name: str) -> float:

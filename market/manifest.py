@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ..blocks.registry import Catalog
 from ..genome.space import Limits, Space
+from ..search.looks import REPLICAS as LOOKS
 from .errors import StoreError
 
 FORMAT = 3
@@ -27,6 +28,7 @@ _ADDED: Mapping[str, object] = MappingProxyType(
         "inherit": False,
         "shares": False,
         "screen": False,
+        "looks": [],
     }
 )
 """What the runs of earlier formats were like."""
@@ -41,7 +43,8 @@ class Manifest:
     tokens make a step. ``blocks`` are the names of the catalog that the space uses at the start,
     ``sources`` version and digest of each, ``1/ab12...``, ``catalog`` the digest of all. ``births``
     genomes are tried by the algorithm ``search``, with ``shares`` and ``screen`` or without them;
-    then the best ``finalists`` and the baselines are trained on ``replicas`` to the top rung. With
+    the best of them are looked at again as the replicas ``looks``, at the top rung; then the best
+    ``finalists`` of these and the baselines are trained there as ``replicas``. With
     ``inherit`` children begin with the weights of their parents in the search; what they reach is
     ranked apart, and finals are trained from scratch as ever. ``original`` is the text of the
     genome whose training genes alone are searched, empty where whole genomes are. ``history`` are
@@ -72,6 +75,7 @@ class Manifest:
     births: int
     objectives: tuple[str, ...]
     finalists: int = 2
+    looks: tuple[int, ...] = LOOKS
     replicas: tuple[int, ...] = (1, 2, 3)
     tuned: bool = True
     shares: bool = True

@@ -22,6 +22,7 @@ from ..search.campaign import Agenda, Campaign, Entrant
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
 from ..search.lines import Lines
+from ..search.looks import CONTENDERS, looks, settled
 from ..search.objectives import objectives
 from ..search.species import Species
 from .manifest import Manifest
@@ -32,8 +33,8 @@ class Plan:
     """The stages of a run over the results that it was told of.
 
     Tuning of the Llama baseline goes first, then trials of the history and of blocks that join,
-    then the evolution; the finals of the baselines fill workers that the end of the evolution
-    leaves idle, the finals of the winners come last.
+    then the evolution and second looks at its best; the finals of the baselines fill workers that
+    these leave idle, the finals of the chosen come last.
 
     Where the manifest names an ``original``, what evolves is its training genes, by TPE, and it is
     the only baseline.
@@ -52,11 +53,12 @@ class Plan:
         self.lines = Lines(self.identify, lowest=manifest.rungs[0])
         self.tuning = Agenda(self._tuning, self.identify)
         self.evolution = self._evolution()
+        self.looks = Agenda(self._looks, self.identify)
         self.baselines = Agenda(self._baselines, self.identify)
         self.finals = Agenda(self._finals, self.identify)
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines), self.tuning, _Trials(self),
-            self.evolution, self.baselines, self.finals,
+            self.evolution, self.looks, self.baselines, self.finals,
         )  # fmt: skip
 
     @property
@@ -113,19 +115,25 @@ class Plan:
         return {} if tuned is None else baselines(self.space, tuned, layers=self.manifest.layers)
 
     def chosen(self) -> list[str]:
-        """Return the ids of the finalists, the best first; empty while the evolution runs.
-
-        A baseline that did well in the search is in the finals anyway, and takes nobody's place.
-        """
-        if not self.evolution.done:
+        """Return the ids of the finalists, the best first; empty until all looks are answered."""
+        if not self.evolution.done or not self.looks.done:
             return []
+        looked = [key.genome for key in self.looks.entrants or ()]
+        names = list(dict.fromkeys(looked)) or self._best(self.manifest.finalists)
+        return settled(self.results, names, rung=self.top)[: self.manifest.finalists]
+
+    def _best(self, count: int) -> list[str]:
+        """Return the ids of the best of the evolution.
+
+        A baseline that did well there is in the finals anyway, and takes nobody's place.
+        """
         rivals = {self.identify(genome) for genome in self.rivals().values()}
         genomes = self.evolution.population.genomes
         return finalists(
             self.ranked(),
             {name: genome for name, genome in genomes.items() if name not in rivals},
             top_rung=self.top,
-            count=self.manifest.finalists,
+            count=count,
         )
 
     def _grow(self, blocks: Mapping[str, str]) -> None:
@@ -170,6 +178,13 @@ class Plan:
         rung = self._tuning_rung()
         return [Entrant(genome, rung, 0, "tuning") for genome in self._grid()]
 
+    def _looks(self) -> Sequence[Entrant] | None:
+        if not self.evolution.done:
+            return None
+        names = self._best(CONTENDERS * self.manifest.finalists)
+        genomes = [self.evolution.population.genomes[name] for name in names]
+        return looks(genomes, rung=self.top, replicas=self.manifest.looks)
+
     def _baselines(self) -> Sequence[Entrant] | None:
         rivals = self.rivals()
         if not rivals:
@@ -177,7 +192,7 @@ class Plan:
         return finals([], rivals, rung=self.top, replicas=self.manifest.replicas)
 
     def _finals(self) -> Sequence[Entrant] | None:
-        if not self.evolution.done:
+        if not self.evolution.done or not self.looks.done:
             return None
         genomes = [self.evolution.population.genomes[name] for name in self.chosen()]
         return finals(genomes, {}, rung=self.top, replicas=self.manifest.replicas)

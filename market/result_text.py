@@ -76,7 +76,7 @@ def parsed_result(content: object, measured: object) -> Result:
         genome=fields.hexadecimal(found["genome"], "genome", 64),
         architecture=fields.hexadecimal(found["architecture"], "architecture", 64),
         rung=fields.whole(found["rung"], "rung"),
-        replica=fields.whole(found["replica"], "replica", 2**31 - 1),
+        replica=fields.whole(found["replica"], "replica", 2**31 - 1, least=-(2**31)),
         seed=fields.whole(found["seed"], "seed", SEED),
         bits_per_byte=_optional(found["bits_per_byte"], "bits_per_byte"),
         test_bits_per_byte=_optional(found["test_bits_per_byte"], "test_bits_per_byte"),

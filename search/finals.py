@@ -1,15 +1,15 @@
 """Finals: the best genomes from scratch on fresh seeds, beside baselines, on text nobody searched.
 
-The best of many noisy results is partly luck, so the numbers of the search choose who is tested,
-and none of them is reported. Finals choose the winner by the search split and report the test
-split, every difference paired by replica.
+The best of many noisy results is partly luck, so the numbers of the search and of second looks
+(``looks``) choose, and none of them is reported. Finals report the test split, every difference
+paired by replica, and choose nothing: the better of two that are equal would look better than it
+is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Literal
 
 from ..evaluator.result import Result
@@ -93,13 +93,13 @@ def by_replica(
 
 
 def winner(results: Sequence[Result], finalists: Sequence[str], *, rung: int) -> str | None:
-    """Return the finalist with the lowest mean on the search split, None if none has a final.
+    """Return the first of *finalists*, which are in the order of choice, that has all its finals.
 
-    A finalist that failed on a seed stands behind all that have more: half of its luck is hidden.
+    One that failed on a seed stands behind all that have more: half of its luck is hidden. None if
+    none has a final.
     """
-    found = {name: by_replica(results, name, rung=rung, test=False) for name in finalists}
-    ranked = [(-len(bits), fmean(bits.values()), name) for name, bits in found.items() if bits]
-    return min(ranked)[-1] if ranked else None
+    counts = {name: len(by_replica(results, name, rung=rung)) for name in finalists}
+    return max(counts, key=counts.__getitem__) if any(counts.values()) else None
 
 
 def compare(

@@ -38,7 +38,7 @@ def invented(job: Job, *, noise: Random | None = None) -> Result:
     text = f"{name.genome}/{job.rung}/{job.replica}"
     lot = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) / 16**8
     found = Result(
-        name.genome, name.architecture, job.rung, job.replica, job.replica, 2 + lot,
+        name.genome, name.architecture, job.rung, job.replica, abs(job.replica), 2 + lot,
         3 + lot if job.test else None,
         inherited_tokens=90 * len(job.line),
         measured=Measurement(seconds=noise.random() if noise else 0.0),

@@ -23,6 +23,7 @@ from praxis_evolve.search.base import (
     Event,
     Finished,
 )
+from praxis_evolve.search.looks import CONTENDERS, settled
 from praxis_evolve.search.replay import replay
 from praxis_evolve.tests.market.loop import CATALOG, MANIFEST, invented
 
@@ -57,13 +58,14 @@ def asks(log: list[Event]) -> list[Assignment]:
 
 def stage(assignment: Assignment) -> str:
     origin = assignment.origin.partition(":")[0]
-    return origin if origin in ("tuning", "baseline", "finalist") else "search"
+    return origin if origin in ("tuning", "look", "baseline", "finalist") else "search"
 
 
 def test_one_worker_goes_through_the_stages_in_order() -> None:
     plan = Plan(MANIFEST, CATALOG)
     stages = [stage(a) for a in asks(events(plan))]
-    assert stages == sorted(stages, key=["tuning", "search", "baseline", "finalist"].index)
+    order = ["tuning", "search", "look", "baseline", "finalist"]
+    assert stages == sorted(stages, key=order.index)
     replicas = len(MANIFEST.replicas)
     assert stages.count("tuning") == GRID
     assert stages.count("baseline") == 3 * replicas
@@ -106,7 +108,7 @@ def test_baselines_take_the_tuned_rate_and_base() -> None:
     assert trained == {plan.identify(genome) for genome in rivals.values()}
 
 
-def test_finalists_are_the_best_of_the_top_rung() -> None:
+def test_the_best_of_the_top_rung_are_looked_at_again_and_the_best_of_these_are_finalists() -> None:
     plan = Plan(MANIFEST, CATALOG)
     log = events(plan)
     rivals = {plan.identify(genome) for genome in plan.rivals().values()}
@@ -115,7 +117,10 @@ def test_finalists_are_the_best_of_the_top_rung() -> None:
     best = dict[str, str]()
     for result in sorted(top, key=_bits):
         best.setdefault(result.architecture, result.genome)
-    assert plan.chosen() == list(best.values())[: MANIFEST.finalists]
+    contenders = list(best.values())[: CONTENDERS * MANIFEST.finalists]
+    looked = {plan.identify(a.genome) for a in asks(log) if a.replica < 0}
+    assert looked == set(contenders)
+    assert plan.chosen() == settled(plan.results, contenders, rung=300)[: MANIFEST.finalists]
     finals = {plan.identify(a.genome) for a in asks(log) if a.replica > 0}
     assert set(plan.chosen()) | rivals == finals
 
@@ -124,7 +129,15 @@ def test_an_untuned_run_begins_with_the_evolution() -> None:
     plan = Plan(replace(MANIFEST, tuned=False), CATALOG)
     log = events(plan)
     assert stage(asks(log)[0]) == "search"
-    assert {stage(a) for a in asks(log)} == {"search", "baseline", "finalist"}
+    assert {stage(a) for a in asks(log)} == {"search", "look", "baseline", "finalist"}
+
+
+def test_a_run_of_before_second_looks_has_none() -> None:
+    plan = Plan(replace(MANIFEST, looks=()), CATALOG)
+    log = events(plan)
+    assert "look" not in {stage(a) for a in asks(log)}
+    assert plan.search.done
+    assert len(plan.chosen()) == MANIFEST.finalists
 
 
 @pytest.mark.parametrize("after", [GRID, GRID + 1, GRID + 9])
@@ -132,7 +145,7 @@ def test_closing_leads_to_the_finals(after: int) -> None:
     plan = Plan(MANIFEST, CATALOG)
     log = events(plan, workers=2, close_after=after)
     end = next(i for i, event in enumerate(log) if isinstance(event, Closed))
-    assert {stage(a) for a in asks(log[end:])} <= {"baseline", "finalist"}
+    assert {stage(a) for a in asks(log[end:])} <= {"look", "baseline", "finalist"}
     assert plan.search.done
     if plan.chosen():
         assert any(a.origin == "finalist" for a in asks(log))
@@ -148,7 +161,7 @@ def test_a_failed_tuning_leaves_the_search_without_rivals() -> None:
         plan.search.tell([Asked(asked), Finished(result)])
     assert plan.rivals() == {}
     log = events(plan)
-    assert {stage(a) for a in asks(log)} == {"search", "finalist"}
+    assert {stage(a) for a in asks(log)} == {"search", "look", "finalist"}
 
 
 def test_a_manifest_survives_its_text() -> None:
