@@ -71,14 +71,14 @@ def credit_of(run: Opened) -> Credit:
 def shares_of(run: Opened) -> Shares:
     """Return the shares by all results of a run's search."""
     from ..genome.traits import traits
-    from ..search.shares import Shares
+    from ..search.shares import Shares, Traits
 
     places = standings_of(run)
     population = run.plan.evolution.population
     here = [name for name in population.by_birth() if name in places]
     return Shares(
         places,
-        {name: traits(population.genomes[name], run.catalog) for name in here},
+        Traits({name: traits(population.genomes[name], run.catalog) for name in here}),
         {name: number for number, name in enumerate(here)},
     )
 

@@ -50,12 +50,13 @@ class Credit:
         gains = defaultdict[str, list[float]](list)
         for child, (operators, parents) in origins.items():
             known = [standings[parent] for parent in parents if parent in standings]
-            if child in standings and known:
+            if known and child in standings:
                 for operator in set(operators.split("+")):
                     gains[operator].append(max(0.0, standings[child] - max(known)))
         self._gains = {name: sorted(each) for name, each in gains.items()}
         every = [gain for name in sorted(gains) for gain in self._gains[name]]
         self._mean, self._spread = (fmean(every), pstdev(every)) if every else (0.0, 0.0)
+        self._known = {name: self._of(name) for name in self._gains}
 
     @property
     def operators(self) -> list[str]:
@@ -64,6 +65,9 @@ class Credit:
 
     def of(self, operator: str) -> Gain:
         """Return the gain of an operator, which begins with ``PRIOR`` children of middling gain."""
+        return self._known.get(operator) or self._of(operator)
+
+    def _of(self, operator: str) -> Gain:
         gains = self._gains.get(operator, ())
         weight = PRIOR + len(gains)
         mean = (PRIOR * self._mean + math.fsum(gains)) / weight

@@ -11,7 +11,7 @@ from .breeding import TraitBreeding
 from .credit import Credit
 from .population import Population
 from .proposals import Proposal, Proposer
-from .shares import Shares, floor_of
+from .shares import Shares, Traits, floor_of
 
 TRIES = 4
 """How many values of a range are drawn for one to be chosen by the share of its stretch."""
@@ -63,7 +63,7 @@ class Guide:
 
 def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -> Proposer:
     """Return the proposer that *make* makes of the breeding guided by what is known at each ask."""
-    known: dict[str, frozenset[Trait]] = {}
+    known = Traits()
     last: list[tuple[int, Proposer]] = []
 
     def guide(population: Population) -> Guide:
@@ -71,7 +71,7 @@ def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -
         names = [name for name in population.by_birth() if name in standings]
         for name in names:
             if name not in known:
-                known[name] = breeding.traits(population.genomes[name])
+                known.add(name, breeding.traits(population.genomes[name]))
         births = {name: number for number, name in enumerate(names)}
         return Guide(Shares(standings, known, births), Credit(standings, population.origins))
 

@@ -24,6 +24,13 @@ def solved(lower: Floats, b: Floats) -> Floats:
     return _linalg.cho_solve((lower, True), b)
 
 
+def inverse(lower: Floats) -> Floats:
+    """Return the inverse of L L^T."""
+    found, failed = _linalg.lapack.dpotri(lower, lower=1)
+    assert not failed, "a Cholesky factor has no zero on its diagonal"
+    return np.tril(found) + np.tril(found, -1).T
+
+
 def whitened(lower: Floats, b: Floats) -> Floats:
     """Return the x of L x = b."""
     return _linalg.solve_triangular(lower, b, lower=True)

@@ -11,16 +11,17 @@ the same records have the same shares.
 from __future__ import annotations
 
 import math
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from statistics import NormalDist
+from types import MappingProxyType
 
 import numpy as np
+import numpy.typing as npt
 
 from ..genome.traits import Trait
-from .linear import Floats, decomposed, root, solved
+from .linear import Floats, decomposed, inverse, root, solved
 
 EVEN = 1 / 12
 """The variance of standings, which are even between 0 and 1."""
@@ -28,7 +29,7 @@ EVEN = 1 / 12
 EXPLAINED = (0.1, 0.2, 0.4, 0.6, 0.8, 0.9)
 """Parts of that variance that all traits of a genome may explain; the likeliest is taken."""
 
-TRIED = 128
+TRIED = 64
 """How many genomes the likelihood is computed of: few tell which of six it is."""
 
 FLOOR = 0.02
@@ -76,6 +77,36 @@ class Posterior:
         return rng.gauss(self.mean, self.spread)
 
 
+class Traits:
+    """What genomes are made of, each read once: their traits by number."""
+
+    def __init__(self, of: Mapping[str, Iterable[Trait]] = MappingProxyType({})) -> None:
+        self._numbers: dict[Trait, int] = {}
+        self._of: dict[str, list[int]] = {}
+        for name, traits in of.items():
+            self.add(name, traits)
+
+    def add(self, name: str, traits: Iterable[Trait]) -> None:
+        """Note the traits of a genome."""
+        numbers = self._numbers
+        self._of[name] = [numbers.setdefault(trait, len(numbers)) for trait in traits]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._of
+
+    def table(self, names: Iterable[str]) -> tuple[dict[Trait, int], npt.NDArray[np.float32]]:
+        """Return the columns of a table (genomes, traits) and the table: 1 for what each has."""
+        owned = [self._of[name] for name in names]
+        used = sorted(set[int]().union(*owned))
+        column = np.zeros(len(self._numbers), dtype=np.intp)
+        column[used] = np.arange(len(used))
+        table = np.zeros((len(owned), len(used)), dtype=np.float32)  # whose counts stay exact
+        for row, numbers in zip(table, owned, strict=True):
+            row[column[numbers]] = 1.0
+        every = list(self._numbers)
+        return {every[number]: place for place, number in enumerate(used)}, table
+
+
 class Shares:
     """The shares of all traits of some genomes.
 
@@ -88,37 +119,36 @@ class Shares:
     def __init__(
         self,
         standings: Mapping[str, float],
-        traits: Mapping[str, Iterable[Trait]],
+        traits: Traits,
         births: Mapping[str, int] | None = None,
     ) -> None:
         weights = _weights([name for name in standings if name in traits], births or {})
-        self._owners = defaultdict[Trait, list[int]](list)
-        for number, name in enumerate(weights):
-            for trait in frozenset(traits[name]):
-                self._owners[trait].append(number)
+        self._places, self._rows = traits.table(weights)
         above = np.array([standings[name] - 0.5 for name in weights])
         counts = np.array(list(weights.values()))
-        self._effects = Effects(list(self._owners.values()), above, counts) if weights else None
+        self._effects = Effects(self._rows, above, counts) if weights else None
         self._known: dict[Trait, Posterior] = {}
 
     @property
     def slots(self) -> list[str]:
         """The slots that something is known of, in order."""
-        return sorted({trait.slot for trait in self._owners})
+        return sorted({trait.slot for trait in self._places})
 
     def posterior(self, trait: Trait) -> Posterior:
         """Return what is known of a trait."""
         if self._effects is None:
             return Posterior(0, 0.5, math.sqrt(EVEN))
-        if trait not in self._known:
-            owners = self._owners.get(trait, [])
-            mean, spread = self._effects.of(owners)
-            self._known[trait] = Posterior(len(owners), 0.5 + mean, spread)
-        return self._known[trait]
+        known = self._known.get(trait)
+        if known is None:
+            place = self._places.get(trait)
+            owners = np.zeros(len(self._rows)) if place is None else self._rows[:, place]
+            mean, spread = self._effects.of(owners.astype(float))
+            known = self._known[trait] = Posterior(int(owners.sum()), 0.5 + mean, spread)
+        return known
 
     def of(self, slot: str, options: Sequence[str] = ()) -> list[Share]:
         """Return the shares of a slot's known values and of *options*, the largest first."""
-        known = {trait.value for trait in self._owners if trait.slot == slot}
+        known = {trait.value for trait in self._places if trait.slot == slot}
         several = [Trait(slot, value) for value in sorted({*known, *options})]
         posteriors = [self.posterior(trait) for trait in several]
         chances = floored(best_of(posteriors))
@@ -175,15 +205,12 @@ class Effects:
     by w. Of most traits nobody asks, so only what all have in common is computed at once.
 
     Args:
-        owners: of each trait, the numbers of the genomes that have it.
+        rows: (genomes, traits) 1 where a genome has a trait, else 0.
         above: (genomes,) the standings, with the middle at 0.
         weights: (genomes,) what each counts.
     """
 
-    def __init__(self, owners: Sequence[Sequence[int]], above: Floats, weights: Floats) -> None:
-        rows = np.zeros((len(weights), len(owners)), dtype=np.float32)  # counts stay exact
-        for column, numbers in enumerate(owners):
-            rows[numbers, column] = 1.0
+    def __init__(self, rows: npt.NDArray[np.float32], above: Floats, weights: Floats) -> None:
         shared = (rows @ rows.T).astype(float)
         size = max(float(np.diagonal(shared).mean()), 1.0)
         own = np.sqrt(weights)
@@ -193,12 +220,12 @@ class Effects:
         lower = root(EVEN * explained * kernel + noise)
         self._prior = EVEN * explained / size
         self._told = solved(lower, y) * own
-        self._precision = solved(lower, np.diag(own)) * own[:, None]
+        self._precision = inverse(lower) * np.outer(own, own)
 
-    def of(self, owners: Sequence[int]) -> tuple[float, float]:
-        """Return mean and spread of what a trait of these genomes adds."""
-        mean = self._prior * float(self._told[owners].sum())
-        told = self._prior**2 * float(self._precision[np.ix_(owners, owners)].sum())
+    def of(self, owners: Floats) -> tuple[float, float]:
+        """Return mean and spread of what a trait adds; *owners* is 1 for each that has it."""
+        mean = self._prior * float(owners @ self._told)
+        told = self._prior**2 * float(owners @ self._precision @ owners)
         spread = math.sqrt(max(self._prior - told, self._prior * 1e-6))
         return round(mean, DIGITS), round(spread, DIGITS)
 

@@ -20,7 +20,7 @@ from praxis_evolve.search.credit import Credit
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.guide import TRIES, Guide
 from praxis_evolve.search.population import Origin
-from praxis_evolve.search.shares import Shares
+from praxis_evolve.search.shares import Shares, Traits
 from praxis_evolve.search.simulation import simulate
 from praxis_evolve.search.species import Species
 from praxis_evolve.search.standing import standings
@@ -35,7 +35,7 @@ def knowing(**places: float) -> Shares:
     names = {f"{value}{n}": value for value in places for n in range(50)}
     return Shares(
         {name: places[value] for name, value in names.items()},
-        {name: {Trait("slot", value)} for name, value in names.items()},
+        Traits({name: {Trait("slot", value)} for name, value in names.items()}),
     )
 
 
@@ -128,7 +128,7 @@ def test_over_a_run_planted_good_traits_rise_and_bad_ones_fall():
     def frequency(trait: Trait, among: list[str]) -> float:
         return sum(trait in traits[name] for name in among) / len(among)
 
-    shares = Shares(standings({100: bits}), traits)
+    shares = Shares(standings({100: bits}), Traits(traits))
     for trait, worth in PLANTED.items():
         each = {share.trait: share for share in shares.of(trait.slot)}
         if worth < 0:
@@ -163,7 +163,7 @@ def test_guided_breeding_breeds_legal_genomes_of_the_space_as_it_is():
     genomes = starters(SPACE)
     everything = {name: species.traits(genome) for name, genome in genomes.items()}
     places = {name: n / len(genomes) for n, name in enumerate(genomes)}
-    bred = species.guided(Guide(Shares(places, everything), Credit({}, {})))
+    bred = species.guided(Guide(Shares(places, Traits(everything)), Credit({}, {})))
     for genome in genomes.values():
         for _ in range(5):
             assert SPACE.legal(bred.mutate(genome, rng, "b").genome)

@@ -19,6 +19,7 @@ from praxis_evolve.search.shares import (
     HALF_LIFE,
     Posterior,
     Shares,
+    Traits,
     best_of,
     floor_of,
     floored,
@@ -92,7 +93,7 @@ def test_a_draw_is_by_the_share() -> None:
     rng = Random(0)
     names = {str(number): "red" if number % 3 else "blue" for number in range(12)}
     standing = {name: 0.8 if colour == "red" else 0.3 for name, colour in names.items()}
-    shares = Shares(standing, colours(names))
+    shares = Shares(standing, Traits(colours(names)))
     options = ["blue", "green", "red"]
     expected = {share.trait.value: share.share for share in shares.of("colour", options)}
     guide = Guide(shares, Credit({}, {}))
@@ -113,7 +114,7 @@ def test_a_planted_good_trait_rises_and_a_bad_one_falls_to_the_floor() -> None:
     history = list[dict[str, float]]()
     for seen in (3, 30, 300):
         some = dict(list(bits.items())[:seen])
-        shares = Shares(standings({1: some}), colours(names)).of("colour", list(worth))
+        shares = Shares(standings({1: some}), Traits(colours(names))).of("colour", list(worth))
         history.append({share.trait.value: share.share for share in shares})
     assert history[0]["good"] < history[-1]["good"]
     assert history[-1]["good"] > 0.9
@@ -127,8 +128,8 @@ def test_shares_follow_a_population_that_moves_on() -> None:
         name: (0.9 if (colour == "old") == (int(name) < 4 * HALF_LIFE) else 0.1)
         for name, colour in names.items()
     }
-    alike = {s.trait.value: s.mean for s in Shares(past, colours(names)).of("colour")}
-    aged = {s.trait.value: s.mean for s in Shares(past, colours(names), order).of("colour")}
+    alike = {s.trait.value: s.mean for s in Shares(past, Traits(colours(names))).of("colour")}
+    aged = {s.trait.value: s.mean for s in Shares(past, Traits(colours(names)), order).of("colour")}
     assert alike["new"] == pytest.approx(alike["old"], abs=0.01)
     assert aged["new"] > aged["old"] + 0.5
 
@@ -137,10 +138,10 @@ def test_peers_with_the_same_records_have_the_same_shares_bit_for_bit() -> None:
     rng = Random(2)
     names = {str(number): rng.choice("xyz") for number in range(50)}
     told = [(result(name, rng.random()), 1.0) for name in names]
-    mine = Shares(standings(scores_by_rung(told)), colours(names))
+    mine = Shares(standings(scores_by_rung(told)), Traits(colours(names)))
     rng.shuffle(told)
     turned = dict(reversed(names.items()))
-    yours = Shares(standings(scores_by_rung(told)), colours(turned))
+    yours = Shares(standings(scores_by_rung(told)), Traits(colours(turned)))
     assert mine.of("colour") == yours.of("colour")
 
 
