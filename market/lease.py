@@ -14,14 +14,19 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import psutil
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
 
 from .errors import LeaseHeldError, LeaseLostError
+from .prepared import Prepared
 from .store import Store
 from .tables import leases, runs
 
 SECONDS = 60.0
 """How long a lease lasts without being renewed."""
+
+_RUN = bindparam("of_run")
+_HELD = Prepared(select(leases).where(leases.c.run == _RUN))
+_LOCKED = Prepared(select(runs.c.digest).where(runs.c.name == _RUN).with_for_update())
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,7 @@ def acquire(
     own = Process.current() if process is None else process
     with store.writing() as connection:
         lock(connection, run)
-        held = connection.execute(select(leases).where(leases.c.run == run)).first()
+        held = _HELD(connection, of_run=run).first()
         if held is not None:
             _refuse_held(held, now, gone)
         fence = 1 if held is None else held.fence + 1
@@ -126,7 +131,7 @@ def driver(
         StoreError: the database failed.
     """
     with store.reading() as connection:
-        held = connection.execute(select(leases).where(leases.c.run == run)).first()
+        held = _HELD(connection, of_run=run).first()
     return None if held is None else _driving(held, now, gone)
 
 
@@ -136,7 +141,7 @@ def guard(connection: Connection, lease: Lease) -> None:
     Raises:
         LeaseLostError: it has; the text says what to do.
     """
-    held = connection.execute(select(leases).where(leases.c.run == lease.run)).first()
+    held = _HELD(connection, of_run=lease.run).first()
     if held is None or held.holder != lease.holder:
         fence = "none" if held is None else held.fence
         raise LeaseLostError(
@@ -150,8 +155,7 @@ def lock(connection: Connection, run: str) -> str | None:
 
     SQLite locks the whole database when a write begins, and leaves FOR UPDATE out.
     """
-    query = select(runs.c.digest).where(runs.c.name == run).with_for_update()
-    return connection.execute(query).scalar()
+    return _LOCKED(connection, of_run=run).scalar()
 
 
 def _refuse_held(
