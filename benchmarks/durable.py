@@ -109,14 +109,14 @@ def storing(client: Client) -> Generator[Once]:
     with journal_of(client) as journal:
 
         def once(number: int) -> float:
-            assignment, result = bred[len(client.founders) + number]
+            assignment, result = bred[number]
             began = time.perf_counter()
             journal.asked(assignment)
             journal.finished(result)
             journal.beat()
             return time.perf_counter() - began
 
-        yield once
+        yield after_founders(client, once)
 
 
 @contextmanager
@@ -139,9 +139,14 @@ def searching(client: Client) -> Generator[Once]:
             journal.beat()
             return time.perf_counter() - scored_at + asked - began
 
-        for number in range(len(client.founders)):
-            once(number)
-        yield lambda number: once(len(client.founders) + number)
+        yield after_founders(client, once)
+
+
+def after_founders(client: Client, once: Once) -> Once:
+    """Get through the founders, which is not timed, and return what goes on from there."""
+    for number in range(len(client.founders)):
+        once(number)
+    return lambda number: once(len(client.founders) + number)
 
 
 @contextmanager
@@ -217,7 +222,7 @@ def run(kind: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     ]
     several = together(kind, clients)
     errors = [error for each in several for error in each.errors]
-    errors += [] if kind == "optuna" else problems(clients, several, founders=kind == "evolution")
+    errors += [] if kind == "optuna" else problems(clients, several)
     return {"kind": kind, "processes": asked.processes, **figures(several), "errors": errors}
 
 
@@ -231,13 +236,11 @@ def together(kind: str, clients: Sequence[Client]) -> list[Timed]:
         return list(pool.map(work, [kind] * len(clients), clients))
 
 
-def problems(
-    clients: Sequence[Client], several: Sequence[Timed], *, founders: bool
-) -> Iterator[str]:
+def problems(clients: Sequence[Client], several: Sequence[Timed]) -> Iterator[str]:
     """Yield what is missing or wrong in the runs, read again."""
     with Ledger.open(clients[0].url, create=False) as ledger:
         for client, each in zip(clients, several, strict=True):
-            wanted = len(each.seconds) + founders * len(client.founders)
+            wanted = len(each.seconds) + len(client.founders)
             kept = sum(isinstance(event, Finished) for event in ledger.events(client.run))
             if kept != wanted:
                 yield f"{client.run} was acknowledged {wanted} results and has {kept}"

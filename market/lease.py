@@ -12,9 +12,10 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import psutil
-from sqlalchemy import Connection, Row, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from .errors import LeaseHeldError, LeaseLostError
 from .prepared import Prepared
@@ -89,7 +90,7 @@ def acquire(
     own = Process.current() if process is None else process
     with store.writing() as connection:
         lock(connection, run)
-        held = _HELD(connection, of_run=run).first()
+        held = _HELD.first(connection, of_run=run)
         if held is not None:
             _refuse_held(held, now, gone)
         fence = 1 if held is None else held.fence + 1
@@ -131,7 +132,7 @@ def driver(
         StoreError: the database failed.
     """
     with store.reading() as connection:
-        held = _HELD(connection, of_run=run).first()
+        held = _HELD.first(connection, of_run=run)
     return None if held is None else _driving(held, now, gone)
 
 
@@ -141,7 +142,7 @@ def guard(connection: Connection, lease: Lease) -> None:
     Raises:
         LeaseLostError: it has; the text says what to do.
     """
-    held = _HELD(connection, of_run=lease.run).first()
+    held = _HELD.first(connection, of_run=lease.run)
     if held is None or held.holder != lease.holder:
         fence = "none" if held is None else held.fence
         raise LeaseLostError(
@@ -155,12 +156,11 @@ def lock(connection: Connection, run: str) -> str | None:
 
     SQLite locks the whole database when a write begins, and leaves FOR UPDATE out.
     """
-    return _LOCKED(connection, of_run=run).scalar()
+    found = _LOCKED.first(connection, of_run=run)
+    return None if found is None else found.digest
 
 
-def _refuse_held(
-    held: Row[tuple[object, ...]], now: float, gone: Callable[[Process], bool]
-) -> None:
+def _refuse_held(held: Any, now: float, gone: Callable[[Process], bool]) -> None:
     process = _driving(held, now, gone)
     if process is not None:
         raise LeaseHeldError(
@@ -169,9 +169,7 @@ def _refuse_held(
         )
 
 
-def _driving(
-    held: Row[tuple[object, ...]], now: float, gone: Callable[[Process], bool]
-) -> Process | None:
+def _driving(held: Any, now: float, gone: Callable[[Process], bool]) -> Process | None:
     process = Process(held.host, held.pid, held.started)
     free = held.holder is None or held.expires <= now or gone(process)
     return None if free else process

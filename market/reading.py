@@ -77,11 +77,11 @@ class Reader:
         self, connection: Connection, run: str, author: str, result: Result
     ) -> Iterator[Record]:
         """Yield the author's records for the same genome, rung and replica as *result*."""
-        found = _ALIKE(
+        found = _ALIKE.all(
             connection, of_run=run, by=author, of_genome=result.genome, at_rung=result.rung,
             as_replica=result.replica,
         )  # fmt: skip
-        for row in found.all():
+        for row in found:
             yield self._record(run, row)
 
     def genome(self, genome: str) -> Genome:

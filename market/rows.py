@@ -36,7 +36,7 @@ _SAME_GENOME = Prepared(
 
 def insert_record(connection: Connection, run: str, record: Record, *, now: float) -> None:
     """Store *record*, and its body as it was signed."""
-    _INSERT_RECORD(
+    _INSERT_RECORD.run(
         connection,
         run=run,
         id=record.id,
@@ -68,16 +68,16 @@ def record_of(row: AnyRow) -> Record:
 
 def end_of_chain(connection: Connection, run: str, author: str) -> tuple[int, str]:
     """Return the place and the predecessor's id of the next record of *author*."""
-    last = _LAST_OF_AUTHOR(connection, of_run=run, by=author).first()
+    last = _LAST_OF_AUTHOR.first(connection, of_run=run, by=author)
     return (0, FIRST) if last is None else (last.seq + 1, last.id)
 
 
 def append_line(connection: Connection, run: str, line: Line) -> None:
     """Append *line* to the log of *run*; the caller has locked the run."""
-    last = _LAST_LINE(connection, of_run=run).first()
+    last = _LAST_LINE.first(connection, of_run=run)
     place, before = (0, EMPTY) if last is None else (last.place + 1, last.digest)
     values = {"kind": line.kind, "body": line.body, "record": line.record}
-    _INSERT_LINE(connection, run=run, place=place, digest=line.digest(before), **values)
+    _INSERT_LINE.run(connection, run=run, place=place, digest=line.digest(before), **values)
 
 
 def digest_before(connection: Connection, run: str, place: int) -> str:
@@ -102,12 +102,12 @@ def lines(connection: Connection, run: str, since: int, most: int) -> Iterator[A
 def insert_genome(connection: Connection, run: str, genome: str, text: str) -> None:
     """Store the text of a genome unless it is there already; the caller has locked the run."""
     if not has_genome(connection, run, genome):
-        _INSERT_GENOME(connection, run=run, id=genome, text=text)
+        _INSERT_GENOME.run(connection, run=run, id=genome, text=text)
 
 
 def has_genome(connection: Connection, run: str, genome: str) -> bool:
     """Return whether the text of a genome is stored."""
-    return _SAME_GENOME(connection, of_run=run, named=genome).first() is not None
+    return _SAME_GENOME.first(connection, of_run=run, named=genome) is not None
 
 
 def _index(record: Record) -> dict[str, object]:

@@ -1,9 +1,9 @@
 """A store: a database that holds ledgers, opened so that what is acknowledged stays.
 
-SQLite runs with a write-ahead log and ``synchronous=FULL``: a commit is flushed to the disk before
-it is acknowledged, so it survives a kill of the process and a loss of power. (``NORMAL`` would
-survive the kill only.) A flush takes about a millisecond, and what it saves took a training run.
-Writers queue: each write transaction takes the lock at its start, so none fails half-way.
+SQLite runs with a write-ahead log, and a commit is flushed to the disk before it is acknowledged,
+so it survives a kill of the process and a loss of power. A flush takes a millisecond or some, and
+what it saves took a training run. Writers queue (``turns``): each write transaction takes the lock
+at its start, so none fails half-way; they flush after they gave it back (``flushing``).
 The write-ahead log needs shared memory: a SQLite store belongs on a local disk.
 """
 
@@ -21,6 +21,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from . import schema
 from .errors import StoreError
+from .flushing import flush
+from .turns import turn
 
 PATIENCE = 60.0
 """The most seconds to wait for another process that writes."""
@@ -79,9 +81,11 @@ class Store:
         Raises:
             StoreError: the database failed; nothing was changed.
         """
-        writer = self.engine.execution_options(writes=True)
-        with self._errors_named(), writer.begin() as connection:
-            yield connection
+        writer, file = self.engine.execution_options(writes=True), _file_of(self.engine.url)
+        with self._errors_named():
+            with turn(file), writer.begin() as connection:
+                yield connection
+            flush(file)
 
     def close(self) -> None:
         """Close all connections; the store can be used again nevertheless."""
@@ -179,7 +183,9 @@ def _engine(address: URL) -> Engine:
 
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    flushes = "NORMAL" if mode == "wal" else "FULL"  # commits to the log are flushed by us
+    for setting in (f"synchronous={flushes}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {setting}")
 
 
