@@ -11,10 +11,11 @@ and its tell are two commits, each flushed to the disk before it is acknowledged
   chain and stored, unless the same was published before, and a line that names it is appended.
 
 ``stored`` hands out genomes that were bred before: the store alone. ``evolution`` asks the default
-search without its screen for each, and tells it the result. ``optuna`` is a study in Optuna's
-SQLite storage with a parameter for each visit, drawn by chance: its ask and its tell, as durable as
-SQLite is unless told otherwise. ``flushes`` are 4 kB appended to a file and flushed, one after the
-other by one process: what the disk allows.
+search without its screen for each, and tells it the result. ``row`` is what a script would do: the
+result as a row of JSON, by SQLAlchemy into a SQLite file with a write-ahead log, a commit each,
+asks nowhere. ``optuna`` is a study in Optuna's SQLite storage with a parameter for each visit,
+drawn by chance: its ask and its tell, as durable as SQLite is unless told otherwise. Flushes are
+4 kB appended to a file and flushed, one after the other by one process: what the disk allows.
 
 Afterwards every run is read again and checked, each line, signature and chain. ``errors`` counts
 what raised, what was acknowledged and is not there, and what is wrong with a run.
@@ -37,18 +38,28 @@ from typing import Any
 
 import numpy as np
 import optuna
+from sqlalchemy import Column, Integer, MetaData, Table, Text, create_engine, insert
 
 from praxis_evolve.benchmarks.long_genomes import evolution, founders, scored, species
 from praxis_evolve.benchmarks.rows import add_row, end_line
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
+from praxis_evolve.market import canonical
 from praxis_evolve.market.drive import LedgerJournal
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import acquire, release
 from praxis_evolve.market.ledger import Ledger
+from praxis_evolve.market.result_text import content_of
 from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
 
+LEDGERS = ("stored", "evolution")
+"""The kinds whose stores are ledgers."""
+
 STUDY = "study"
+ROWS = Table(
+    "rows", MetaData(), Column("id", Integer, primary_key=True), Column("number", Integer),
+    Column("body", Text),
+)  # fmt: skip
 LETTERS = 8
 """The choices of each parameter of Optuna's study."""
 
@@ -75,10 +86,14 @@ Once = Callable[[int], float]
 
 @dataclass(frozen=True)
 class Timed:
-    """What a process did: when it began and ended, how long each took, and what raised."""
+    """What a process did: when it began and ended, how long each took, and what raised.
+
+    ``processor`` are the seconds of a core that all of them took.
+    """
 
     began: float
     ended: float
+    processor: float
     seconds: tuple[float, ...]
     errors: tuple[str, ...]
 
@@ -150,6 +165,25 @@ def after_founders(client: Client, once: Once) -> Once:
 
 
 @contextmanager
+def adding_rows(client: Client) -> Generator[Once]:
+    """Add the same result as a row, again and again."""
+    result = scored(next(iter(client.founders.values())), species(client.visits))
+    body = canonical.encode(content_of(result)).decode()
+    engine = create_engine(client.url, connect_args={"timeout": 60})
+    with engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+
+    def once(number: int) -> float:
+        began = time.perf_counter()
+        with engine.begin() as connection:
+            connection.execute(insert(ROWS).values(number=number, body=body))
+        return time.perf_counter() - began
+
+    yield once
+    engine.dispose()
+
+
+@contextmanager
 def asking_optuna(client: Client) -> Generator[Once]:
     """Ask a study for parameters and tell it a value."""
     study = optuna.load_study(
@@ -169,6 +203,7 @@ def asking_optuna(client: Client) -> Generator[Once]:
 KINDS: Mapping[str, Callable[[Client], AbstractContextManager[Once]]] = {
     "stored": storing,
     "evolution": searching,
+    "row": adding_rows,
     "optuna": asking_optuna,
 }
 """What the processes do, by name."""
@@ -195,25 +230,28 @@ def work(kind: str, client: Client) -> Timed:
 
 def timed(once: Once, births: int) -> Timed:
     """Return how long each of so many took; what raised is noted, and the next one tried."""
-    began, seconds, errors = time.perf_counter(), list[float](), list[str]()
+    began, used = time.perf_counter(), time.process_time()
+    seconds, errors = list[float](), list[str]()
     for number in range(births):
         try:
             seconds.append(once(number))
         except Exception as error:
             errors.append(f"{type(error).__name__}: {error}")
-    return Timed(began, time.perf_counter(), tuple(seconds), tuple(errors))
+    used = time.process_time() - used
+    return Timed(began, time.perf_counter(), used, tuple(seconds), tuple(errors))
 
 
 def run(kind: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one kind, with a store of its own in *folder*."""
     url, births = f"sqlite:///{folder / kind}.db", asked.births
-    starters: Mapping[str, Genome] = {}
+    starters = {} if kind == "optuna" else founders(species(asked.visits), asked.population)
     if kind == "optuna":
         births = asked.trials
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         optuna.create_study(study_name=STUDY, storage=url)
+    elif kind == "row":
+        ROWS.create(create_engine(url))
     else:
-        starters = founders(species(asked.visits), asked.population)
         with Ledger.open(url) as ledger:
             for number in range(asked.processes):
                 ledger.create_run(f"run-{number}", {"number": number})
@@ -222,7 +260,7 @@ def run(kind: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
     ]
     several = together(kind, clients)
     errors = [error for each in several for error in each.errors]
-    errors += [] if kind == "optuna" else problems(clients, several)
+    errors += problems(clients, several) if kind in LEDGERS else []
     return {"kind": kind, "processes": asked.processes, **figures(several), "errors": errors}
 
 
@@ -258,6 +296,7 @@ def figures(several: Sequence[Timed]) -> dict[str, float]:
         "median": float(middle),
         "p99": float(slow),
         "longest": max(seconds, default=np.nan),
+        "processor": sum(each.processor for each in several) / max(1, len(seconds)),
     }
 
 
@@ -271,14 +310,17 @@ def flushes(folder: Path, count: int = 300) -> float:
     return count / (time.perf_counter() - began)
 
 
+SPENT = ("median", "p99", "longest", "processor")
+
+
 def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a table."""
     yield (
-        f"{'':12}{'a second':>10}{'median':>12}{'99 of 100':>12}{'longest':>12}"
+        f"{'':12}{'a second':>10}{'median':>12}{'99 of 100':>12}{'longest':>12}{'of a core':>12}"
         f"{'done':>8}{'errors':>8}"
     )
     for row in rows:
-        spent = "".join(f"{1000 * row[name]:9.1f} ms" for name in ("median", "p99", "longest"))
+        spent = "".join(f"{1000 * row[name]:9.1f} ms" for name in SPENT)
         yield (f"{row['kind']:12}{row['rate']:10.1f}{spent}{row['done']:8}{len(row['errors']):8}")
 
 
