@@ -64,6 +64,9 @@ LETTERS = 8
 """The choices of each parameter of Optuna's study."""
 
 
+Bred = Sequence[tuple[Assignment, Result]]
+
+
 @dataclass(frozen=True)
 class Client:
     """One of the processes: where it stores what, and how many asks and tells are timed."""
@@ -73,6 +76,7 @@ class Client:
     births: int
     founders: Mapping[str, Genome]
     visits: int
+    bred: Bred = ()
 
     @property
     def run(self) -> str:
@@ -98,6 +102,18 @@ class Timed:
     errors: tuple[str, ...]
 
 
+def breed(starters: Mapping[str, Genome], births: int, visits: int) -> Bred:
+    """Return the founders and their offspring with their results."""
+    those, bred = species(visits), list[tuple[Assignment, Result]]()
+    search = evolution(those, starters, births=births, shares=False)
+    for number in range(len(starters) + births):
+        assignment = search.ask(Birth("run", "client", number))
+        assert assignment is not None
+        bred.append((assignment, scored(assignment.genome, those)))
+        search.tell([Asked(assignment), Finished(bred[-1][1])])
+    return bred
+
+
 @contextmanager
 def journal_of(client: Client) -> Generator[LedgerJournal]:
     """Give the journal of the client's run, under a lease."""
@@ -113,18 +129,10 @@ def journal_of(client: Client) -> Generator[LedgerJournal]:
 @contextmanager
 def storing(client: Client) -> Generator[Once]:
     """Store what was bred before."""
-    those = species(client.visits)
-    search = evolution(those, client.founders, births=client.births, shares=False)
-    bred = list[tuple[Assignment, Result]]()
-    for number in range(len(client.founders) + client.births):
-        assignment = search.ask(Birth(client.run, "client", number))
-        assert assignment is not None
-        bred.append((assignment, scored(assignment.genome, those)))
-        search.tell([Asked(assignment), Finished(bred[-1][1])])
     with journal_of(client) as journal:
 
         def once(number: int) -> float:
-            assignment, result = bred[number]
+            assignment, result = client.bred[number]
             began = time.perf_counter()
             journal.asked(assignment)
             journal.finished(result)
@@ -255,8 +263,10 @@ def run(kind: str, folder: Path, asked: argparse.Namespace) -> dict[str, Any]:
         with Ledger.open(url) as ledger:
             for number in range(asked.processes):
                 ledger.create_run(f"run-{number}", {"number": number})
+    bred = breed(starters, births, asked.visits) if kind == "stored" else ()
     clients = [
-        Client(url, number, births, starters, asked.visits) for number in range(asked.processes)
+        Client(url, number, births, starters, asked.visits, bred)
+        for number in range(asked.processes)
     ]
     several = together(kind, clients)
     errors = [error for each in several for error in each.errors]
@@ -349,7 +359,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
         print(f"{asked.processes} processes; {flushes(Path(folder)):,.0f} flushes a second")
         for kind in asked.kinds:
-            rows.append(run(kind, Path(folder), asked))
+            with tempfile.TemporaryDirectory(dir=folder) as own:  # kinds may be named again
+                rows.append(run(kind, Path(own), asked))
             if asked.out:
                 add_row(asked.out, rows[-1])
     print("\n".join(table(rows)))

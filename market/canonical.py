@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import repeat
 from typing import NoReturn, cast
 
 DEEPEST = 32
@@ -65,13 +66,14 @@ def _is_plain(value: object, depth: int) -> bool:
         return True
     if kind is float:
         return math.isfinite(cast("float", value))
-    if depth == 0:
+    if depth == 0 or kind not in (dict, list, tuple):
         return False
-    if kind is dict:
-        found = cast("dict[object, object]", value)
-        return all(type(k) is str and _is_plain(v, depth - 1) for k, v in found.items())
-    several = cast("Sequence[object]", value)
-    return kind in (list, tuple) and all(_is_plain(each, depth - 1) for each in several)
+    inner = cast("Collection[object]", value)
+    if isinstance(value, dict):
+        if any(type(key) is not str for key in inner):
+            return False
+        inner = cast("dict[str, object]", value).values()
+    return all(map(_is_plain, inner, repeat(depth - 1)))
 
 
 def _plain(value: object, where: str, depth: int) -> object:

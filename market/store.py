@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,14 @@ class Store:
         """
         return _opened(url, create=False, upgrade=True)
 
+    @cached_property
+    def _writer(self) -> Engine:
+        return self.engine.execution_options(writes=True)
+
+    @cached_property
+    def _file(self) -> Path | None:
+        return _file_of(self.engine.url)
+
     @contextmanager
     def reading(self) -> Generator[Connection]:
         """Give a connection that sees one state of the database.
@@ -79,13 +88,13 @@ class Store:
         """Give a connection whose changes are made together, at the end, or not at all.
 
         Raises:
-            StoreError: the database failed; nothing was changed.
+            StoreError: the database failed; nothing was changed, or the text says that the change
+                could not be flushed.
         """
-        writer, file = self.engine.execution_options(writes=True), _file_of(self.engine.url)
         with self._errors_named():
-            with turn(file), writer.begin() as connection:
+            with turn(self._file), self._writer.begin() as connection:
                 yield connection
-            flush(file)
+            flush(self._file)
 
     def close(self) -> None:
         """Close all connections; the store can be used again nevertheless."""
@@ -192,7 +201,8 @@ def _configure(connection: Any, _record: object) -> None:
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     # a transaction that reads first and writes later could find that another wrote in between
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _said(error: Exception) -> str:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 try:
@@ -22,10 +22,10 @@ except ImportError:  # Windows
 PATIENCE = 5.0
 """The most seconds to wait for a turn before SQLite's own lock is tried without one."""
 
-NAP = 0.002
+NAP = 0.004
 """Seconds between the first looks of a newcomer."""
 
-SHORTEST = NAP / 16
+SHORTEST = NAP / 4
 
 
 @contextmanager
@@ -34,15 +34,22 @@ def turn(file: Path | None) -> Generator[None]:
 
     The turn is a lock on the folder: to open and close the file itself would drop SQLite's locks.
     """
-    if file is None or fcntl is None:
+    folder = None if file is None or fcntl is None else _opened(file.parent)
+    if folder is None:
         yield
         return
-    folder = os.open(file.parent, os.O_RDONLY)
     try:
         _wait(folder)
         yield
     finally:
-        os.close(folder)  # which ends the turn, as the end of the process does
+        _end(folder)
+
+
+def _opened(folder: Path) -> int | None:
+    try:
+        return os.open(folder, os.O_RDONLY)
+    except OSError:  # a folder that may be used and not read
+        return None
 
 
 def _wait(folder: int) -> None:
@@ -58,3 +65,10 @@ def _wait(folder: int) -> None:
             return
         else:
             return
+
+
+def _end(folder: int) -> None:
+    assert fcntl is not None
+    with suppress(OSError):
+        fcntl.flock(folder, fcntl.LOCK_UN)  # for the copies of forked processes, too
+    os.close(folder)
