@@ -20,10 +20,11 @@ from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import optuna
 from deap import base, creator, tools
+from optuna.distributions import BaseDistribution, CategoricalDistribution
 
 from praxis_evolve.benchmarks.long_genomes import (
     POPULATION,
@@ -77,11 +78,12 @@ def deap(genes: int, population: int) -> Once:
     """Return aging evolution of flat lists by DEAP's operators."""
     if not hasattr(creator, "Flat"):
         creator.create("Least", base.Fitness, weights=(-1.0,))
-        creator.create("Flat", list, fitness=creator.Least)  # pyright: ignore
-    rng, toolbox = Random(0), base.Toolbox()
+        creator.create("Flat", list, fitness=cast("Any", creator).Least)
+    rng, flat = Random(0), cast("Any", creator).Flat
+    toolbox: Any = base.Toolbox()
     toolbox.register("mutate", tools.mutUniformInt, low=0, up=LETTERS - 1, indpb=1 / genes)
     toolbox.register("select", tools.selTournament, k=1, tournsize=max(2, population // 4))
-    living = [creator.Flat(rng.choices(range(LETTERS), k=genes)) for _ in range(population)]  # pyright: ignore
+    living: list[Any] = [flat(rng.choices(range(LETTERS), k=genes)) for _ in range(population)]
     for each in living:
         each.fitness.values = (rng.random(),)
 
@@ -102,8 +104,8 @@ def study(genes: int, population: int, sampler: optuna.samplers.BaseSampler) -> 
     """Return a study in memory that has so many trials."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     rng, asked = Random(0), optuna.create_study(sampler=sampler)
-    letters = optuna.distributions.CategoricalDistribution(tuple(range(LETTERS)))
-    parameters = {str(gene): letters for gene in range(genes)}
+    letters = CategoricalDistribution(tuple(range(LETTERS)))
+    parameters: dict[str, BaseDistribution] = {str(gene): letters for gene in range(genes)}
 
     def once() -> float:
         value, wanted = rng.random(), dict(parameters)

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 import psutil
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, String, bindparam, delete, insert, select, update
 
 from .errors import LeaseHeldError, LeaseLostError
 from .prepared import Prepared
@@ -25,7 +25,7 @@ from .tables import leases, runs
 SECONDS = 60.0
 """How long a lease lasts without being renewed."""
 
-_RUN = bindparam("of_run")
+_RUN = bindparam("of_run", type_=String())
 _HELD = Prepared(select(leases).where(leases.c.run == _RUN))
 _LOCKED = Prepared(select(runs.c.digest).where(runs.c.name == _RUN).with_for_update())
 

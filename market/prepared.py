@@ -6,8 +6,7 @@ long as SQLite does. It still writes the SQL, of every dialect, and it keeps the
 
 from __future__ import annotations
 
-from collections import namedtuple
-from collections.abc import Callable, Iterable
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Connection, Dialect
@@ -19,13 +18,12 @@ from sqlalchemy.sql.elements import ClauseElement
 class Prepared:
     """A statement with parameters by name, in the SQL of each dialect that asked for it.
 
-    Rows are named tuples. Failures are those of SQLAlchemy.
+    Rows have their columns as attributes. Failures are those of SQLAlchemy.
     """
 
     def __init__(self, statement: ClauseElement) -> None:
         self._statement = statement
         self._compiled: dict[str, SQLCompiler] = {}
-        self._named: Callable[[Iterable[object]], Any] | None = None
 
     def run(self, connection: Connection, **values: object) -> None:
         """Run a statement that returns nothing."""
@@ -38,9 +36,8 @@ class Prepared:
     def all(self, connection: Connection, **values: object) -> list[Any]:
         """Return all rows."""
         cursor = self._execute(connection, values)
-        if self._named is None:
-            self._named = namedtuple("Row", [column[0] for column in cursor.description])._make
-        rows = [self._named(row) for row in cursor.fetchall()]
+        names = [column[0] for column in cursor.description]
+        rows = [SimpleNamespace(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
         cursor.close()
         return rows
 

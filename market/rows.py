@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select
+from sqlalchemy import Connection, Row, String, bindparam, insert, select
 
 from . import canonical
 from .errors import RecordError
@@ -16,7 +16,7 @@ from .tables import genomes, log, records
 
 AnyRow = Row[Any]
 
-_RUN = bindparam("of_run")
+_RUN = bindparam("of_run", type_=String())
 _INSERT_RECORD = Prepared(insert(records))
 _LAST_OF_AUTHOR = Prepared(
     select(records.c.seq, records.c.id)

@@ -20,7 +20,7 @@ def test_rows_are_those_of_sqlalchemy_in_the_transaction_of_the_connection():
         assert NAMED.first(connection, named="a") is None
         INSERT.run(connection, **ROW)
         (row,) = NAMED.all(connection, named="a")
-        assert row._asdict() == dict(connection.execute(select(runs)).one()._mapping) == ROW
+        assert vars(row) == connection.execute(select(runs)).mappings().one() == ROW
         connection.rollback()
         assert NAMED.all(connection, named="a") == []
     engine.dispose()
