@@ -12,16 +12,22 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 import psutil
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, String, bindparam, delete, insert, select, update
 
 from .errors import LeaseHeldError, LeaseLostError
+from .prepared import Prepared
 from .store import Store
 from .tables import leases, runs
 
 SECONDS = 60.0
 """How long a lease lasts without being renewed."""
+
+_RUN = bindparam("of_run", type_=String())
+_HELD = Prepared(select(leases).where(leases.c.run == _RUN))
+_LOCKED = Prepared(select(runs.c.digest).where(runs.c.name == _RUN).with_for_update())
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ def acquire(
     own = Process.current() if process is None else process
     with store.writing() as connection:
         lock(connection, run)
-        held = connection.execute(select(leases).where(leases.c.run == run)).first()
+        held = _HELD.first(connection, of_run=run)
         if held is not None:
             _refuse_held(held, now, gone)
         fence = 1 if held is None else held.fence + 1
@@ -126,7 +132,7 @@ def driver(
         StoreError: the database failed.
     """
     with store.reading() as connection:
-        held = connection.execute(select(leases).where(leases.c.run == run)).first()
+        held = _HELD.first(connection, of_run=run)
     return None if held is None else _driving(held, now, gone)
 
 
@@ -136,7 +142,7 @@ def guard(connection: Connection, lease: Lease) -> None:
     Raises:
         LeaseLostError: it has; the text says what to do.
     """
-    held = connection.execute(select(leases).where(leases.c.run == lease.run)).first()
+    held = _HELD.first(connection, of_run=lease.run)
     if held is None or held.holder != lease.holder:
         fence = "none" if held is None else held.fence
         raise LeaseLostError(
@@ -150,13 +156,11 @@ def lock(connection: Connection, run: str) -> str | None:
 
     SQLite locks the whole database when a write begins, and leaves FOR UPDATE out.
     """
-    query = select(runs.c.digest).where(runs.c.name == run).with_for_update()
-    return connection.execute(query).scalar()
+    found = _LOCKED.first(connection, of_run=run)
+    return None if found is None else found.digest
 
 
-def _refuse_held(
-    held: Row[tuple[object, ...]], now: float, gone: Callable[[Process], bool]
-) -> None:
+def _refuse_held(held: Any, now: float, gone: Callable[[Process], bool]) -> None:
     process = _driving(held, now, gone)
     if process is not None:
         raise LeaseHeldError(
@@ -165,9 +169,7 @@ def _refuse_held(
         )
 
 
-def _driving(
-    held: Row[tuple[object, ...]], now: float, gone: Callable[[Process], bool]
-) -> Process | None:
+def _driving(held: Any, now: float, gone: Callable[[Process], bool]) -> Process | None:
     process = Process(held.host, held.pid, held.started)
     free = held.holder is None or held.expires <= now or gone(process)
     return None if free else process

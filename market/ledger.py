@@ -164,9 +164,10 @@ class Ledger:
             LeaseLostError: another process drives the run since *lease*.
         """
         genome = genome_id(assignment.genome, self._catalog)
-        line = log.asked(assignment)
+        text = to_json(assignment.genome)
+        line = log.asked(assignment, text)
         with self._changing(run, lease) as (connection, _):
-            rows.insert_genome(connection, run, genome, to_json(assignment.genome))
+            rows.insert_genome(connection, run, genome, text)
             rows.append_line(connection, run, line)
         return genome
 

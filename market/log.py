@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..blocks.registry import Catalog
-from ..genome.text import from_json, to_json
+from ..genome.text import from_json
 from ..search.base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
 from . import canonical
 from .record import Record
@@ -37,11 +37,11 @@ class Line:
         return canonical.digest(f"{before}\n{self.kind}\n{self.body}".encode())
 
 
-def asked(assignment: Assignment) -> Line:
-    """Return the line that says that *assignment* was handed out, with the genome's whole text."""
+def asked(assignment: Assignment, text: str) -> Line:
+    """Return the line that says that *assignment* was handed out; *text* is its genome's."""
     body = {
         "birth": _birth_body(assignment.birth),
-        "genome": to_json(assignment.genome),
+        "genome": text,
         "rung": assignment.rung,
         "replica": assignment.replica,
         "origin": assignment.origin,

@@ -6,10 +6,10 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
+from . import rows
 from .errors import NotFoundError
-from .tables import genomes
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -67,8 +67,7 @@ def refuse_unknown(connection: Connection, run: str, genome: str) -> None:
     Raises:
         NotFoundError: it is not there.
     """
-    here = (genomes.c.run == run) & (genomes.c.id == genome)
-    if connection.execute(select(genomes.c.id).where(here)).first() is None:
+    if not rows.has_genome(connection, run, genome):
         raise NotFoundError(
             f"run {run!r} has no genome {genome!r}, so a result for it cannot be stored; "
             "call append_asked or put_genome with the genome first"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from ..blocks.registry import Catalog
 from ..evaluator.result import Result
@@ -16,6 +16,7 @@ from ..genome.text import from_json
 from ..search.base import Event
 from . import canonical, log, rows
 from .errors import NotFoundError, RecordError, StoreError
+from .prepared import Prepared
 from .record import Record
 from .store import Store
 from .tables import genomes, records, runs
@@ -25,6 +26,18 @@ MANIFEST = 1 << 20
 
 PAGE = 500
 """How many lines of the log are read at once."""
+
+_ALIKE = Prepared(
+    select(records)
+    .where(
+        records.c.run == bindparam("of_run"),
+        records.c.author == bindparam("by"),
+        records.c.genome == bindparam("of_genome"),
+        records.c.rung == bindparam("at_rung"),
+        records.c.replica == bindparam("as_replica"),
+    )
+    .order_by(records.c.seq)
+)
 
 
 @dataclass(frozen=True)
@@ -64,12 +77,11 @@ class Reader:
         self, connection: Connection, run: str, author: str, result: Result
     ) -> Iterator[Record]:
         """Yield the author's records for the same genome, rung and replica as *result*."""
-        columns = records.c
-        query = select(records).where(
-            columns.run == run, columns.author == author, columns.genome == result.genome,
-            columns.rung == result.rung, columns.replica == result.replica,
+        found = _ALIKE.all(
+            connection, of_run=run, by=author, of_genome=result.genome, at_rung=result.rung,
+            as_replica=result.replica,
         )  # fmt: skip
-        for row in connection.execute(query.order_by(columns.seq)).all():
+        for row in found:
             yield self._record(run, row)
 
     def genome(self, genome: str) -> Genome:

@@ -129,6 +129,7 @@ def parse(body: bytes, signature: str) -> Record:
         signature=fields.hexadecimal(signature, "signature", 128),
     )
     _refuse_false_start(record)
+    record.__dict__["body"] = body  # it is canonical: encoding the record would give it again
     return record
 
 

@@ -5,28 +5,45 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, Row, String, bindparam, insert, select
 
 from . import canonical
 from .errors import RecordError
 from .log import EMPTY, Line
+from .prepared import Prepared
 from .record import FIRST, Record, parse
 from .tables import genomes, log, records
 
 AnyRow = Row[Any]
 
+_RUN = bindparam("of_run", type_=String())
+_INSERT_RECORD = Prepared(insert(records))
+_LAST_OF_AUTHOR = Prepared(
+    select(records.c.seq, records.c.id)
+    .where(records.c.run == _RUN, records.c.author == bindparam("by"))
+    .order_by(records.c.seq.desc(), records.c.id)
+    .limit(1)
+)
+_INSERT_LINE = Prepared(insert(log))
+_LAST_LINE = Prepared(
+    select(log.c.place, log.c.digest).where(log.c.run == _RUN).order_by(log.c.place.desc()).limit(1)
+)
+_INSERT_GENOME = Prepared(insert(genomes))
+_SAME_GENOME = Prepared(
+    select(genomes.c.id).where(genomes.c.run == _RUN, genomes.c.id == bindparam("named"))
+)
+
 
 def insert_record(connection: Connection, run: str, record: Record, *, now: float) -> None:
     """Store *record*, and its body as it was signed."""
-    connection.execute(
-        insert(records).values(
-            run=run,
-            id=record.id,
-            body=record.body.decode(),
-            signature=record.signature,
-            received=now,
-            **_index(record),
-        )
+    _INSERT_RECORD.run(
+        connection,
+        run=run,
+        id=record.id,
+        body=record.body.decode(),
+        signature=record.signature,
+        received=now,
+        **_index(record),
     )
 
 
@@ -51,21 +68,16 @@ def record_of(row: AnyRow) -> Record:
 
 def end_of_chain(connection: Connection, run: str, author: str) -> tuple[int, str]:
     """Return the place and the predecessor's id of the next record of *author*."""
-    chain = (records.c.run == run) & (records.c.author == author)
-    query = select(records.c.seq, records.c.id).where(chain)
-    last = connection.execute(query.order_by(records.c.seq.desc(), records.c.id).limit(1)).first()
+    last = _LAST_OF_AUTHOR.first(connection, of_run=run, by=author)
     return (0, FIRST) if last is None else (last.seq + 1, last.id)
 
 
 def append_line(connection: Connection, run: str, line: Line) -> None:
     """Append *line* to the log of *run*; the caller has locked the run."""
-    query = select(log.c.place, log.c.digest).where(log.c.run == run)
-    last = connection.execute(query.order_by(log.c.place.desc()).limit(1)).first()
+    last = _LAST_LINE.first(connection, of_run=run)
     place, before = (0, EMPTY) if last is None else (last.place + 1, last.digest)
     values = {"kind": line.kind, "body": line.body, "record": line.record}
-    connection.execute(
-        insert(log).values(run=run, place=place, digest=line.digest(before), **values)
-    )
+    _INSERT_LINE.run(connection, run=run, place=place, digest=line.digest(before), **values)
 
 
 def digest_before(connection: Connection, run: str, place: int) -> str:
@@ -89,9 +101,13 @@ def lines(connection: Connection, run: str, since: int, most: int) -> Iterator[A
 
 def insert_genome(connection: Connection, run: str, genome: str, text: str) -> None:
     """Store the text of a genome unless it is there already; the caller has locked the run."""
-    here = (genomes.c.run == run) & (genomes.c.id == genome)
-    if not connection.execute(select(func.count()).select_from(genomes).where(here)).scalar():
-        connection.execute(insert(genomes).values(run=run, id=genome, text=text))
+    if not has_genome(connection, run, genome):
+        _INSERT_GENOME.run(connection, run=run, id=genome, text=text)
+
+
+def has_genome(connection: Connection, run: str, genome: str) -> bool:
+    """Return whether the text of a genome is stored."""
+    return _SAME_GENOME.first(connection, of_run=run, named=genome) is not None
 
 
 def _index(record: Record) -> dict[str, object]:

@@ -1,9 +1,9 @@
 """A store: a database that holds ledgers, opened so that what is acknowledged stays.
 
-SQLite runs with a write-ahead log and ``synchronous=FULL``: a commit is flushed to the disk before
-it is acknowledged, so it survives a kill of the process and a loss of power. (``NORMAL`` would
-survive the kill only.) A flush takes about a millisecond, and what it saves took a training run.
-Writers queue: each write transaction takes the lock at its start, so none fails half-way.
+SQLite runs with a write-ahead log, and a commit is flushed to the disk before it is acknowledged,
+so it survives a kill of the process and a loss of power. A flush takes a millisecond or some, and
+what it saves took a training run. Writers queue (``turns``): each write transaction takes the lock
+at its start, so none fails half-way; they flush after they gave it back (``flushing``).
 The write-ahead log needs shared memory: a SQLite store belongs on a local disk.
 """
 
@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from . import schema
 from .errors import StoreError
+from .flushing import flush
+from .turns import turn
 
 PATIENCE = 60.0
 """The most seconds to wait for another process that writes."""
@@ -62,6 +65,14 @@ class Store:
         """
         return _opened(url, create=False, upgrade=True)
 
+    @cached_property
+    def _writer(self) -> Engine:
+        return self.engine.execution_options(writes=True)
+
+    @cached_property
+    def _file(self) -> Path | None:
+        return _file_of(self.engine.url)
+
     @contextmanager
     def reading(self) -> Generator[Connection]:
         """Give a connection that sees one state of the database.
@@ -77,11 +88,13 @@ class Store:
         """Give a connection whose changes are made together, at the end, or not at all.
 
         Raises:
-            StoreError: the database failed; nothing was changed.
+            StoreError: the database failed; nothing was changed, or the text says that the change
+                could not be flushed.
         """
-        writer = self.engine.execution_options(writes=True)
-        with self._errors_named(), writer.begin() as connection:
-            yield connection
+        with self._errors_named():
+            with turn(self._file), self._writer.begin() as connection:
+                yield connection
+            flush(self._file)
 
     def close(self) -> None:
         """Close all connections; the store can be used again nevertheless."""
@@ -179,14 +192,17 @@ def _engine(address: URL) -> Engine:
 
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    for setting in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    flushes = "NORMAL" if mode == "wal" else "FULL"  # commits to the log are flushed by us
+    for setting in (f"synchronous={flushes}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {setting}")
 
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
     # a transaction that reads first and writes later could find that another wrote in between
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver: Any = connection.connection.driver_connection
+    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _said(error: Exception) -> str:

@@ -39,6 +39,13 @@ class SearchContract(ABC):
         assert repr(search.ask(_birth(0))) == repr(first)
         assert repr(self.make().ask(_birth(0))) == repr(first)
 
+    def test_asking_changes_nothing_in_the_middle_either(self) -> None:
+        """An answer hangs on what was told, not on how often it was asked for."""
+        search = self.make()
+        search.tell(self._half())
+        first = [repr(search.ask(_birth(number, "prober"))) for number in range(5)]
+        assert first == [repr(search.ask(_birth(number, "prober"))) for number in range(5)]
+
     def test_an_assignment_carries_the_birth_it_was_asked_under(self) -> None:
         """Also when it was promoted, or is asked again."""
         log = self._run(workers=4, deaths=0.2)

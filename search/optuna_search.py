@@ -82,7 +82,7 @@ def optuna_nsga2(
     """
 
     def sampler(seed: int) -> NSGAIISampler:
-        return NSGAIISampler(seed=seed, population_size=population)
+        return _OrderedNSGAII(seed=seed, population_size=population)
 
     history = _History(coding, objectives, sampler, _ask_and_tell)
     return _search(history, "nsga2", seed=seed, ladder=ladder, births=births)
@@ -175,6 +175,16 @@ class _History:
             distributions=self.distributions,
             values=[objective.coordinate(score, costs) for objective in self._objectives],
         )
+
+
+class _OrderedNSGAII(NSGAIISampler):
+    """NSGA-II that remembers the parents of a generation in the order in which it found them.
+
+    Optuna finds them by rank and remembers them by age, so that an ask changed the next.
+    """
+
+    def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
 
 
 def _distribution(values: Sequence[Value] | Range) -> BaseDistribution:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from enum import IntEnum
 from random import Random
 
 from ..evaluator.result import Result
 from .base import Asked, Assignment, Birth, Event, Expired, Finished, Search
+
+
+class _Due(IntEnum):
+    """What happens next to an assignment."""
+
+    END = 0
+    EXPIRY = 1
+    ARRIVAL = 2
 
 
 def simulate(
@@ -22,39 +31,64 @@ def simulate(
     run: str = "simulation",
     author: str = "worker",
 ) -> list[Event]:
-    """Run *search* until nothing is asked and nobody works; return the ordered log.
+    """Return the ordered log of ``timed``, with times that do not hang on the assignment."""
+    events = timed(
+        search,
+        evaluate,
+        workers=workers,
+        seconds=lambda _, rng: seconds(rng),
+        rng=rng,
+        deaths=deaths,
+        late=late,
+        run=run,
+        author=author,
+    )
+    return [event for _, event in events]
 
-    Each evaluation takes ``seconds(rng)`` of simulated time. With probability *deaths* its worker
-    dies instead; that is told as ``Expired`` when it would have ended. With probability *late* it
-    is given up by mistake: that is told as ``Expired``, too, and its result comes in later.
+
+def timed(
+    search: Search,
+    evaluate: Callable[[Assignment], Result],
+    *,
+    workers: int,
+    seconds: Callable[[Assignment, Random], float],
+    rng: Random,
+    deaths: float = 0.0,
+    late: float = 0.0,
+    lease: float = 0.0,
+    run: str = "simulation",
+    author: str = "worker",
+) -> Iterator[tuple[float, Event]]:
+    """Run *search* until nothing is asked and nobody works; yield the time and what it is told.
+
+    Each evaluation takes ``seconds(assignment, rng)`` of simulated time. With probability *deaths*
+    its worker dies just before the end, the worst moment: another takes its place at once, and
+    after *lease* the loss is noticed and told as ``Expired``. With probability *late* a result is
+    on its way for longer than the lease, as long as ``seconds`` says when asked again: that is told
+    as ``Expired``, too, and it comes in later.
     """
-    log: list[Event] = []
-    due: list[tuple[float, int, Assignment]] = []
-    given_up: set[Birth] = set()
-    now, number = 0.0, 0
-
-    def tell(event: Event) -> None:
-        log.append(event)
-        search.tell([event])
-
+    due: list[tuple[float, int, _Due, Assignment]] = []
+    idle, now, number = workers, 0.0, 0
     while True:
-        while len(due) - len(given_up) < workers and (
-            asked := search.ask(Birth(run, author, number))
-        ):
-            tell(Asked(asked))
-            heapq.heappush(due, (now + seconds(rng), number, asked))
-            number += 1
+        while idle and (asked := search.ask(Birth(run, author, number))):
+            search.tell([Asked(asked)])
+            yield now, Asked(asked)
+            heapq.heappush(due, (now + seconds(asked, rng), number, _Due.END, asked))
+            idle, number = idle - 1, number + 1
         if not due:
-            return log
-        now, place, ended = heapq.heappop(due)
-        if ended.birth in given_up:
-            given_up.remove(ended.birth)
-            tell(Finished(evaluate(ended)))
-        elif rng.random() < deaths:
-            tell(Expired(ended.birth))
-        elif late and rng.random() < late:
-            given_up.add(ended.birth)
-            heapq.heappush(due, (now + seconds(rng), place, ended))
-            tell(Expired(ended.birth))
-        else:
-            tell(Finished(evaluate(ended)))
+            return
+        now, place, what, assignment = heapq.heappop(due)
+        if what is _Due.END:
+            idle += 1
+            lost = rng.random() < deaths
+            delayed = not lost and late > 0 and rng.random() < late
+            if delayed:
+                arrival = now + lease + seconds(assignment, rng)
+                heapq.heappush(due, (arrival, place, _Due.ARRIVAL, assignment))
+            if lost or delayed:
+                heapq.heappush(due, (now + lease, place, _Due.EXPIRY, assignment))
+                continue
+        expired = what is _Due.EXPIRY
+        event = Expired(assignment.birth) if expired else Finished(evaluate(assignment))
+        search.tell([event])
+        yield now, event

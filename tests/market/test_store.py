@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -59,7 +60,7 @@ def test_the_newest_migration_is_the_schema():
     assert ScriptDirectory.from_config(config).get_heads() == [SCHEMA]
 
 
-def test_a_commit_is_flushed_and_readers_do_not_wait_for_writers(url: str):
+def test_readers_do_not_wait_for_writers(url: str):
     store = Store.open(url)
     with store.reading() as connection:
         pragmas = {
@@ -68,13 +69,46 @@ def test_a_commit_is_flushed_and_readers_do_not_wait_for_writers(url: str):
         }
     assert pragmas == {
         "journal_mode": "wal",
-        "synchronous": 2,
+        "synchronous": 1,
         "foreign_keys": 1,
         "busy_timeout": 60_000,
     }
     with store.writing() as writer, store.reading() as reader:
         writer.execute(insert(runs).values(row("a")))
         assert reader.execute(select(runs.c.name)).all() == []
+    store.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks Linux what is flushed")
+def test_a_commit_is_flushed_before_it_is_acknowledged_and_after_the_lock_is_free(
+    url: str, monkeypatch: pytest.MonkeyPatch
+):
+    store, flushed = Store.open(url), list[tuple[Path, list[str]]]()
+
+    def sync(handle: int) -> None:
+        edit(url, "UPDATE runs SET state = 'stopped'")  # nobody keeps the lock
+        flushed.append((Path(os.readlink(f"/proc/self/fd/{handle}")), names(url)))
+
+    with store.writing() as connection:
+        connection.execute(insert(runs).values(row("a")))
+        monkeypatch.setattr("praxis_evolve.market.flushing._sync", sync)
+        assert flushed == []
+    monkeypatch.undo()
+    assert flushed == [(Path(f"{file_of(url)}-wal"), ["a"])]
+    store.close()
+
+
+def test_a_disk_that_fails_to_flush_is_an_error(url: str, monkeypatch: pytest.MonkeyPatch):
+    def fail(handle: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    store = Store.open(url)
+    monkeypatch.setattr("praxis_evolve.market.flushing._sync", fail)
+    with (
+        pytest.raises(StoreError, match=r"could not be flushed .* Input/output error"),
+        store.writing() as connection,
+    ):
+        connection.execute(insert(runs).values(row("a")))
     store.close()
 
 

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import bindparam, create_engine, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from praxis_evolve.market.prepared import Prepared
+from praxis_evolve.market.tables import log, metadata, runs
+
+ROW = {"name": "a", "manifest": "{}", "digest": "0", "state": "running", "created": 0.5}
+INSERT = Prepared(insert(runs))
+NAMED = Prepared(select(runs).where(runs.c.name == bindparam("named")).limit(1))
+
+
+def test_rows_are_those_of_sqlalchemy_in_the_transaction_of_the_connection():
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+    with engine.connect() as connection:
+        assert NAMED.first(connection, named="a") is None
+        INSERT.run(connection, **ROW)
+        (row,) = NAMED.all(connection, named="a")
+        assert vars(row) == connection.execute(select(runs)).mappings().one() == ROW
+        connection.rollback()
+        assert NAMED.all(connection, named="a") == []
+    engine.dispose()
+
+
+def test_a_failure_is_one_of_sqlalchemy_and_a_missing_parameter_is_named():
+    engine = create_engine("sqlite://")
+    with engine.connect() as connection:
+        with pytest.raises(DBAPIError, match="no such table: log"):
+            Prepared(select(log)).all(connection)
+        with pytest.raises(Exception, match="'named'"):
+            NAMED.all(connection)
+    engine.dispose()
