@@ -138,9 +138,9 @@ class FlatCoding:
         gene = self._genes[name]
         if isinstance(gene, Cut):
             return gene.at(float(values[name]))
-        if _single(gene):
-            return gene.sample(Random(0))
-        return nearest(gene, values[name], gene.sample(Random(0)))
+        if isinstance(gene, Choice) and _single(gene):
+            return gene.options[0]
+        return nearest(gene, values[name], values[name])
 
     def _values(self, genome: Genome) -> dict[str, Value]:
         """Return the values that say most of a genome."""

@@ -137,17 +137,15 @@ def test_runs_go_on_where_they_were_killed(tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     options = (
         *("--texts", "tinyshakespeare", "--bench", str(tmp_path), "--out", str(out)),
-        *("--searchers", "random", "tpe", "--seeds", "2", "--births", "4", "--workers", "2"),
+        *("--searchers", "random", "--seeds", "2", "--births", "4", "--workers", "2"),
         *("--rungs", "512", "1024"),
     )
     text = output_of("text", *options)
     rows = [json.loads(line) for line in out.read_text().splitlines()]
-    assert {(row["searcher"], row["seed"]) for row in rows} == {
-        (name, seed) for name in ("random", "tpe") for seed in (0, 1)
-    }
+    assert {(row["searcher"], row["seed"]) for row in rows} == {("random", 0), ("random", 1)}
     assert all(len(row["test"]) == 3 and row["passed_over"] == 0 for row in rows)
     last = out.read_text().splitlines()[-1]
-    out.write_text("\n".join([*out.read_text().splitlines()[:3], last[: len(last) // 2]]))
+    out.write_text("\n".join([*out.read_text().splitlines()[:1], last[: len(last) // 2]]))
     again = output_of("text", *options)
     assert again.startswith("1 of 1: ")
     back = json.loads(out.read_text().splitlines()[-1])
@@ -156,7 +154,6 @@ def test_runs_go_on_where_they_were_killed(tmp_path: Path) -> None:
     }
     printed = output_of("text", *options, "--table")
     assert "test bits per byte, fresh seeds" in printed
-    assert "could be shown" in printed
     assert [line for line in text.splitlines() if "fresh" in line] == [
         line for line in printed.splitlines() if "fresh" in line
     ]
