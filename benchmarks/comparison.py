@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import fmean, stdev
 from typing import Any
 
-from praxis_evolve.search.intervals import paired
+from scipy.stats import t as student  # pyright: ignore[reportUnknownVariableType]
+
+from praxis_evolve.search.intervals import paired, t_quantile
 
 END = "end"
 """The mark of all results of a run; other marks are numbers of results."""
@@ -50,6 +52,27 @@ def report(name: str, found: Sequence[Run], baseline: str) -> Iterator[str]:
             others = [values.get((figure, mark, baseline), {}) for mark in marks]
             if searcher != baseline and any(others):
                 yield f"{'':16s}" + "".join(map(difference_text, cells, others))
+
+
+def detectable(found: Sequence[Run], baseline: str) -> Iterator[str]:
+    """Yield for each search the smallest difference from the baseline that its pairs could show."""
+    for (_, mark, searcher), ours in (values := collected(found)).items():
+        for (_, other, name), theirs in values.items():
+            shared = sorted(ours.keys() & theirs.keys())
+            if name == baseline != searcher and mark == other and len(shared) > 1:
+                gaps = [ours[seed] - theirs[seed] for seed in shared]
+                yield f"{searcher}: {smallest(gaps):.4f} by {len(shared)} pairs could be shown"
+
+
+def smallest(gaps: Sequence[float], *, power: float = 0.8) -> float:
+    """Return the mean that as many values of such a spread would show to differ from 0.
+
+    By a t test at 5 %, two-sided, with this power: (t(97.5 %) + t(power)) standard errors. That is
+    exact in the limit of many values and a little small for few.
+    """
+    freedom = len(gaps) - 1
+    quantile = float(student.ppf(power, freedom))
+    return (t_quantile(freedom) + quantile) * stdev(gaps) / len(gaps) ** 0.5
 
 
 def columns(values: Mapping[tuple[str, str, str], Seeded]) -> list[str]:

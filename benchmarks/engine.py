@@ -30,7 +30,6 @@ not run again, so stop it as you like. A table whose data is missing is passed o
 from __future__ import annotations
 
 import argparse
-import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +40,7 @@ from random import Random
 from statistics import fmean
 
 from praxis_evolve.benchmarks.comparison import END, VOLUME, Row, report
-from praxis_evolve.benchmarks.rows import add_row, end_line, known_rows
+from praxis_evolve.benchmarks.rows import add_row, digest_of, end_line, known_rows
 from praxis_evolve.benchmarks.searchers import SEARCHERS, Setting
 from praxis_evolve.benchmarks.tables import TABLES, Table
 from praxis_evolve.evaluator.ladder import Ladder
@@ -54,7 +53,6 @@ from praxis_evolve.search.simulation import simulate
 QUICK = ["random", "local", "aging-64/16", "evolution"]
 """The searches that are run unless given: TPE takes fifty times as long as these."""
 
-ROOT = Path(__file__).parents[1]
 SOURCES = (
     "search/*.py",
     "benchmarks/engine.py",
@@ -178,9 +176,7 @@ def figures(
 @cache
 def sources() -> str:
     """Return a digest of the code that rows depend on."""
-    paths = sorted(path for pattern in SOURCES for path in ROOT.glob(pattern))
-    texts = (path.read_bytes() for path in paths)
-    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:16]
+    return digest_of(SOURCES)
 
 
 def key_of(table: Table, searcher: str, seed: int, asked: argparse.Namespace) -> str:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+ROOT = Path(__file__).parents[1]
 
 
 def known_rows(path: Path) -> dict[str, dict[str, Any]]:
@@ -33,3 +37,10 @@ def add_row(path: Path, row: dict[str, Any]) -> None:
     """Append a row, which has a ``key``."""
     with path.open("a") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def digest_of(patterns: Sequence[str], *more: str) -> str:
+    """Return a digest of the files of the package that match, and of what else rows depend on."""
+    paths = sorted(path for pattern in patterns for path in ROOT.glob(pattern))
+    texts = [path.read_bytes() for path in paths]
+    return hashlib.sha256(b"\0".join([*texts, *map(str.encode, more)])).hexdigest()[:16]

@@ -50,7 +50,7 @@ def run(
     search: Annotated[
         str | None,
         typer.Option(
-            help="evolution, or another: aging, random, local, nsga2, hyperband... [evolution]",
+            help="evolution, or another: aging, random, tpe, nsga2, hyperband... [evolution]",
             rich_help_panel=SEARCH,
         ),
     ] = None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import entry_points
 from types import MappingProxyType
 from typing import Protocol, cast
@@ -18,6 +18,7 @@ from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .base import Search
 from .breeding import TraitBreeding
+from .coding import Coding
 from .evolution import regularized_evolution
 from .halving import hyperband, successive_halving
 from .judging import Judge
@@ -188,6 +189,43 @@ def _nsga3(breeding: TraitBreeding, terms: Terms) -> Breeder:
     )
 
 
+def _tpe(breeding: TraitBreeding, terms: Terms, *, multivariate: bool = False) -> Breeder:
+    from .optuna_search import optuna_tpe  # imports optuna, which other searches do without
+
+    return optuna_tpe(
+        _flat(breeding),
+        seed=terms.seed,
+        ladder=terms.ladder,
+        births=terms.births,
+        objectives=terms.objectives,
+        starters=terms.starters,
+        multivariate=multivariate,
+    )
+
+
+def _optuna_nsga2(breeding: TraitBreeding, terms: Terms) -> Breeder:
+    from .optuna_search import optuna_nsga2  # as above
+
+    return optuna_nsga2(
+        _flat(breeding),
+        seed=terms.seed,
+        ladder=terms.ladder,
+        births=terms.births,
+        objectives=terms.objectives,
+        population=terms.population,
+    )
+
+
+def _flat(breeding: TraitBreeding) -> Coding:
+    if not isinstance(breeding, Coding):
+        raise AlgorithmError(
+            f"Optuna searches genomes that can be written as values by name, but those of "
+            f"{type(breeding).__name__} cannot: it has no encode and decode; give it those of "
+            "search/coding.py, or take another search"
+        )
+    return breeding
+
+
 OWN: Mapping[str, Algorithm] = MappingProxyType(
     {
         DEFAULT: _evolution,
@@ -196,6 +234,9 @@ OWN: Mapping[str, Algorithm] = MappingProxyType(
         "random": _random,
         "nsga2": _nsga2,
         "nsga3": _nsga3,
+        "tpe": _tpe,
+        "tpe-multivariate": partial(_tpe, multivariate=True),
+        "optuna-nsga2": _optuna_nsga2,
         "halving": _halving,
         "hyperband": _hyperband,
     }

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..blocks.ranges import Range, Value
 from ..genome.graph import Genome
 from .breeding import Breeding
 
 
+@runtime_checkable
 class Coding(Breeding, Protocol):
-    """A ``Breeding`` whose genomes can be written as values by name, and read again."""
+    """A ``Breeding`` whose genomes can be written as values by name, and read again.
+
+    What is written may be the nearest genome that can be; what was read is written as it is.
+    """
 
     @property
     def choices(self) -> Mapping[str, Sequence[Value] | Range]:
-        """The values that each name can have, the same for all genomes: some, or a range."""
+        """The values that each name can have, for all genomes of the space: some, or a range."""
         ...
 
     def encode(self, genome: Genome) -> Mapping[str, Value]:

@@ -45,7 +45,8 @@ def optuna_tpe(
 ) -> AsynchronousSearch:
     """Return a search whose genomes TPE proposes, from all that have a score at one rung.
 
-    That rung is the highest at which ``STARTUP`` genomes have one.
+    That rung is the highest at which more genomes have one than there are choices (the rule of
+    BOHB, arXiv:1807.01774), and at least ``STARTUP``.
 
     Args:
         coding: the space, flat.
@@ -147,31 +148,42 @@ class _History:
     ) -> None:
         self.coding = coding
         self.sampler = sampler
-        self.distributions: dict[str, BaseDistribution] = {
-            name: _distribution(values) for name, values in coding.choices.items()
-        }
+        self.distributions = dict[str, BaseDistribution]()
         self._objectives = objectives
         self._add = add
+        self._written = dict[str, dict[str, Value]]()
         self._held: list[tuple[str, float]] = []
         self._study = empty_study(objectives)
 
     def study(self, population: Population) -> optuna.Study:
-        """Return the study; trials can only be added, so another past makes another study."""
-        rung, ground = population.ground(STARTUP)
+        """Return the study; trials can only be added, so another past makes another study.
+
+        So do other choices: blocks may join the space.
+        """
+        distributions = {
+            name: _distribution(values) for name, values in self.coding.choices.items()
+        }
+        if distributions != self.distributions:
+            self.distributions = distributions
+            self._written, self._held = {}, []
+            self._study = empty_study(self._objectives)
+        rung, ground = population.ground(max(STARTUP, len(distributions) + 1))
         scores = population.scores(rung)
         told = [(genome_id, scores[genome_id]) for genome_id in ground]
         if told[: len(self._held)] != self._held:
             self._held, self._study = [], empty_study(self._objectives)
         self._study.sampler = self.sampler(0)
         for genome_id, score in told[len(self._held) :]:
-            self._add(self._study, self._trial(population.genomes[genome_id], score))
+            self._add(self._study, self._trial(genome_id, population.genomes[genome_id], score))
         self._held = told
         return self._study
 
-    def _trial(self, genome: Genome, score: float) -> FrozenTrial:
+    def _trial(self, genome_id: str, genome: Genome, score: float) -> FrozenTrial:
         costs = self.coding.costs(genome)
+        if genome_id not in self._written:
+            self._written[genome_id] = dict(self.coding.encode(genome))
         return create_trial(
-            params=dict(self.coding.encode(genome)),
+            params=self._written[genome_id],
             distributions=self.distributions,
             values=[objective.coordinate(score, costs) for objective in self._objectives],
         )

@@ -1,11 +1,12 @@
-"""Our genomes as a ``TraitBreeding``: the operators of ``genome/`` in one space."""
+"""Our genomes as a ``TraitBreeding`` and a ``Coding``: the operators of ``genome/`` in a space."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
+from ..blocks.ranges import Range, Value
 from ..genome.cost import Costs, block_parameters
 from ..genome.crossover import cross
 from ..genome.graph import Genome
@@ -15,6 +16,7 @@ from ..genome.space import Space
 from ..genome.taste import Taste
 from ..genome.traits import Trait, form_traits
 from .breeding import remembering
+from .flat_coding import FlatCoding
 
 
 def _most(names: Sequence[str]) -> str:
@@ -30,6 +32,7 @@ class Species:
 
     def __post_init__(self) -> None:
         self._canonical = remembering(lambda genome: canonical(genome, self.space.catalog))
+        self._flat = FlatCoding(self.space)
 
     def sample(self, rng: Random, birth: str) -> Genome:
         """Draw a genome."""
@@ -69,3 +72,21 @@ class Species:
     def traits(self, genome: Genome) -> frozenset[Trait]:
         """Return the traits of what of the genome is alive."""
         return form_traits(self._canonical(genome), self.space.catalog)
+
+    @property
+    def choices(self) -> Mapping[str, Range]:
+        """The values that a genome can be written as, and their ranges."""
+        return self._coding().choices
+
+    def encode(self, genome: Genome) -> dict[str, Value]:
+        """Return the values of the nearest genome that can be written."""
+        return self._coding().encode(genome)
+
+    def decode(self, values: Mapping[str, Value], birth: str) -> Genome:
+        """Return the genome of these values."""
+        return self._coding().decode(values, birth)
+
+    def _coding(self) -> FlatCoding:
+        if self._flat.space is not self.space:
+            self._flat = FlatCoding(self.space)
+        return self._flat

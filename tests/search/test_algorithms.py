@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import EntryPoint
 from random import Random
+from typing import cast
 
 import pytest
 
@@ -55,6 +56,19 @@ def test_every_algorithm_runs_to_its_end(name: str):
     assert search.done
     assert search.population.births == len(lowest) == TERMS.births
     assert any(a.rung == 300 for a in asked)
+
+
+def test_genomes_that_cannot_be_written_flat_are_not_for_optuna():
+    class Words:
+        """A breeding without a coding."""
+
+        def __getattr__(self, name: str) -> object:
+            if name in ("choices", "encode", "decode"):
+                raise AttributeError(name)
+            return getattr(TOY, name)
+
+    with pytest.raises(AlgorithmError, match=r"those of Words cannot.*search/coding.py"):
+        algorithm("tpe")(cast(TraitBreeding, Words()), TERMS)
 
 
 def only_random(breeding: TraitBreeding, terms: Terms) -> Breeder:

@@ -1,5 +1,6 @@
 """What is proposed is what a study of Optuna proposes, but never again what was tried."""
 
+from dataclasses import replace
 from random import Random
 
 import optuna
@@ -8,12 +9,16 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.study import StudyDirection
 
 from praxis_evolve.evaluator.ladder import Ladder
-from praxis_evolve.search.base import Asked, Birth, Event, Finished
+from praxis_evolve.evaluator.result import Result
+from praxis_evolve.genome.space import Limits, Space
+from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished
 from praxis_evolve.search.draws import generator
 from praxis_evolve.search.objectives import objectives
 from praxis_evolve.search.optuna_search import optuna_nsga2, optuna_tpe
 from praxis_evolve.search.simulation import simulate
+from praxis_evolve.search.species import Species
 from praxis_evolve.search.toy import Toy
+from praxis_evolve.tests.genome.conftest import CATALOG
 
 TOY = Toy()
 LADDER = Ladder((400,))
@@ -70,11 +75,12 @@ def test_generations_are_those_of_a_study_that_ran_alone():
     born: list[str] = []
     for number in range(60):
         birth = Birth("run", "author", number)
-        seed = generator(7, birth).getrandbits(32)
-        study.sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=10)
-        study.ask(letters)  # the first ask of a generation has its parents in another order
-        study.sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=10)
-        theirs, ours = study.ask(letters), search.ask(birth)
+        for seed in (0, generator(7, birth).getrandbits(32)):
+            study.sampler = optuna.samplers.NSGAIISampler(seed=seed, population_size=10)
+            theirs = study.ask(letters)
+            if not seed:  # it chooses the parents of a generation, who are then in another order
+                study.tell(theirs, state=optuna.trial.TrialState.FAIL)
+        ours = search.ask(birth)
         assert ours is not None
         if toy.identify(toy.decode(theirs.params, "")) in born:
             break
@@ -85,6 +91,50 @@ def test_generations_are_those_of_a_study_that_ran_alone():
         bits, costs = result.bits_per_byte or 0.0, toy.costs(ours.genome)
         study.tell(theirs, [objective.coordinate(bits, costs) for objective in wanted])
     assert len(born) > 20
+
+
+def test_asks_are_of_the_highest_rung_that_has_more_scores_than_choices():
+    """Of twelve choices: twelve scores at the upper rung are too few, thirteen are enough."""
+    ladder, rng = Ladder((100, 400)), Random(0)
+    words = [TOY.sample(rng, str(number)) for number in range(13)]
+    lower = [Assignment(word, 100, 0, Birth("r", "a", n)) for n, word in enumerate(words)]
+    upper = [Assignment(word, 400, 0, Birth("r", "a", 20 + n)) for n, word in enumerate(words)]
+    birth = Birth("r", "a", 50)
+
+    def asked(*told: Assignment, bits: float) -> str:
+        """With the *bits* of the first word at the upper rung, which it is there to be seen."""
+        search = optuna_tpe(TOY, seed=1, ladder=ladder, births=40)
+        for each in told:
+            result = TOY.evaluate(each)
+            if each is upper[0]:
+                result = replace(result, bits_per_byte=bits)
+            search.tell([Asked(each), Finished(result)])
+        return repr(TOY.encode((search.ask(birth) or lower[0]).genome))
+
+    assert asked(*lower, *upper[:12], bits=1.0) == asked(*lower, *upper[:12], bits=9.0)
+    assert asked(*lower, *upper, bits=1.0) != asked(*lower, *upper, bits=9.0)
+
+
+def test_blocks_that_join_are_proposed_from_what_was_told_before():
+    few = [each.name for each in CATALOG if each.name not in ("dream", "think")]
+    space = Space(CATALOG.only(few), limits=Limits(visits=2))
+    species = Species(space)
+    search = optuna_tpe(species, seed=1, ladder=LADDER, births=80)
+
+    def run(first: int, last: int) -> set[str]:
+        names = set[str]()
+        for number in range(first, last):
+            asked = search.ask(Birth("r", "a", number))
+            assert asked is not None
+            name = species.identify(asked.genome)
+            result = Result(name, name, 400, 0, 0, bits_per_byte=float(number % 7))
+            search.tell([Asked(asked), Finished(result)])
+            names |= {part.name for part in asked.genome.parts()}
+        return names
+
+    assert not run(0, 30) & {"dream", "think"}
+    species.space = replace(space, catalog=CATALOG)
+    assert run(30, 60) >= {"dream", "think"}
 
 
 def test_what_was_tried_gives_way_to_what_is_new_until_nothing_is():
