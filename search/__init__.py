@@ -5,7 +5,8 @@
   ``halving``, ``tuning``: the algorithms, each a composition of the parts below.
 * ``asynchronous``: the class that most of them return; ``work``, ``scores``, ``population`` and
   ``promotion`` are what it remembers of the events.
-* ``proposals``, ``tournament``, ``objectives``: where new genomes and their parents come from.
+* ``proposals``, ``tournament``, ``objectives``: where new genomes and their parents come from;
+  ``measures`` and ``noise``: what machines measured of them, and how much of it is luck.
 * ``breeding``: what a search needs of a space; ``species`` gives it for our genomes, ``toy`` for a
   landscape of strings; ``draws``: the random numbers of an ask; ``coding``: flat spaces, which
   other tools can search.

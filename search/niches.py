@@ -31,7 +31,8 @@ def with_niches(select: Select, breeding: TraitBreeding, *, share: float = NICHE
     def elites_of(population: Population) -> dict[Hashable, str]:
         places = population.standings()
         found: dict[Hashable, str] = {}
-        for name in sorted(places, key=lambda name: (-places[name], name)):
+        sound = {name: population.feasible(name) for name in places}
+        for name in sorted(places, key=lambda name: (not sound[name], -places[name], name)):
             if name in population.genomes:
                 if name not in known:
                     known[name] = breeding.niche(population.genomes[name])

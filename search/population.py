@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import Birth
+from .measures import NOTHING, Measures
+from .noise import Noise
 from .standing import standings
 
 Age = tuple[int, str]
@@ -29,11 +32,16 @@ class Population:
     """What is known of the genomes of a search, by their ids.
 
     The *living* are the last ``size`` by birth of those with a score at the lowest rung. Failures
-    have none: they neither breed nor take a place from those that can.
+    have none: they neither breed nor take a place from those that can. ``limits`` are of measures.
     """
 
-    def __init__(self, *, size: int, rungs: Sequence[int]) -> None:
+    def __init__(
+        self, *, size: int, rungs: Sequence[int], limits: Mapping[str, float] = NOTHING
+    ) -> None:
         self.size = size
+        self.measures = Measures()
+        self.noise = Noise()
+        self._limits = limits
         self._genomes: dict[str, Genome] = {}
         self._ages: dict[str, Age] = {}
         self._origins: dict[str, Origin] = {}
@@ -41,7 +49,7 @@ class Population:
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
         self._lowest = rungs[0]
         self.version = 0
-        """How often a score was set: what is computed of the scores is good for one version."""
+        """How often a score or a measure was set: what is computed of them is good for one."""
         self._by_age: list[tuple[Age, str]] = []
 
     @property
@@ -102,6 +110,15 @@ class Population:
         else:
             self._scores[rung][genome_id] = bits_per_byte
         self._enter(genome_id)
+
+    def learn(self, result: Result, weight: float) -> None:
+        """Take in what a result says of speed, memory and noise."""
+        measured, repeated = self.measures.add(result, weight), self.noise.add(result, weight)
+        self.version += measured or repeated
+
+    def feasible(self, genome_id: str) -> bool:
+        """Whether a genome keeps the limits of measures, as far as it was measured."""
+        return self.measures.within(genome_id, self._limits)
 
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""

@@ -13,7 +13,7 @@ from deap import base, tools
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished, Search
 from praxis_evolve.search.deap_nsga import nsga2, nsga3
-from praxis_evolve.search.objectives import objectives
+from praxis_evolve.search.objectives import Shown, objectives
 from praxis_evolve.search.random import random_search
 from praxis_evolve.search.simulation import simulate
 from praxis_evolve.search.toy import Toy
@@ -34,7 +34,7 @@ def born(log: list[Event]) -> list[Assignment]:
 
 def point(assignment: Assignment) -> tuple[float, ...]:
     bits, costs = TOY.evaluate(assignment).bits_per_byte or 0.0, TOY.costs(assignment.genome)
-    return tuple(objective.coordinate(bits, costs) for objective in WANTED)
+    return tuple(objective.coordinate(Shown(bits, costs)) for objective in WANTED)
 
 
 class Fitness(base.Fitness):
