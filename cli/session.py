@@ -66,6 +66,8 @@ class Session:
             save_task(planned.task, task_file(folder))
             (folder / "command.txt").write_text(f"{_command_line()}\n")
             self._announce(name, planned.manifest, planned.device, planned.workers, planned.seconds)
+            for note in planned.notes if not self.how.quiet else ():
+                notice(f"limits      {note}")
         self._drive(name, device=planned.device, workers=planned.workers)
 
     def resume(self, name: str) -> None:

@@ -33,6 +33,7 @@ def tried(run: Opened) -> dict[str, Tried]:
     order = dict.fromkeys([*(name for name in asks if name in searched), *searched])
     genomes = {name: stored[name] for name in order if name in stored}
     genes = flat_alike(genomes, run.plan.space)
+    measures = run.plan.evolution.population.measures
     return {
         name: Tried(
             genes[name],
@@ -40,6 +41,7 @@ def tried(run: Opened) -> dict[str, Tried]:
             {rung: there[name] for rung, there in scores.items() if name in there},
             _failure(results[name]),
             _attributes(run, name, genome, asks.get(name), results[name]),
+            measures.of(name),
         )
         for name, genome in genomes.items()
     }

@@ -119,7 +119,9 @@ def floors(run: Opened) -> list[Floor]:
 
 def facts(manifest: Manifest) -> Mapping[str, str]:
     """Return what defines a run as texts to show."""
-    limits = {"visits": manifest.visits, **manifest.limits.of_cost}
+    limits = {
+        "visits": manifest.visits, **manifest.limits.of_cost, **manifest.measured_limits,
+    }  # fmt: skip
     return {
         "text": f"{manifest.task}, {manifest.task_bytes:,} bytes",
         "preset": f"{manifest.preset}: width {manifest.widths[0]}, context {manifest.context}, "

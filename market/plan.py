@@ -22,6 +22,7 @@ from ..search.campaign import Agenda, Campaign, Entrant
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
 from ..search.lines import Lines
+from ..search.measures import Measures
 from ..search.objectives import objectives
 from ..search.species import Species
 from .manifest import Manifest
@@ -116,14 +117,22 @@ class Plan:
         """Return the ids of the finalists, the best first; empty while the evolution runs.
 
         A baseline that did well in the search is in the finals anyway, and takes nobody's place.
+        Whoever was measured to break a limit is in none.
         """
         if not self.evolution.done:
             return []
         rivals = {self.identify(genome) for genome in self.rivals().values()}
         genomes = self.evolution.population.genomes
+        limits, measures = self.manifest.measured_limits, Measures()
+        for result in self.results if limits else ():
+            measures.add(result, 1.0)
         return finalists(
             self.ranked(),
-            {name: genome for name, genome in genomes.items() if name not in rivals},
+            {
+                name: genome
+                for name, genome in genomes.items()
+                if name not in rivals and measures.within(name, limits)
+            },
             top_rung=self.top,
             count=self.manifest.finalists,
         )
@@ -154,6 +163,7 @@ class Plan:
             shares=manifest.shares,
             screen=manifest.screen,
             judge=Apart() if manifest.inherit else None,
+            limits=manifest.measured_limits,
         )
         return algorithm(manifest.search)(self.species, terms)
 

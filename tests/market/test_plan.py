@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from praxis_evolve.evaluator.result import Result
+from praxis_evolve.evaluator.result import Measurement, Result
 from praxis_evolve.genome.baselines import LEARNING_RATES, ROPE_BASES
 from praxis_evolve.genome.identity import architecture_id, genome_id
 from praxis_evolve.genome.starters import llama
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.market.errors import StoreError
-from praxis_evolve.market.manifest import Manifest
+from praxis_evolve.market.manifest import FORMAT, Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.search.base import (
     Asked,
@@ -188,8 +188,39 @@ def test_a_manifest_of_the_second_format_has_neither_original_nor_history() -> N
     new = ("original", "history")
     old = {k: v for k, v in MANIFEST.to_dict().items() if k not in new} | {"format": 2}
     assert Manifest.from_dict(old) == MANIFEST
-    with pytest.raises(StoreError, match="format 4"):
-        Manifest.from_dict({**MANIFEST.to_dict(), "format": 4})
+    with pytest.raises(StoreError, match=f"format {FORMAT + 1}"):
+        Manifest.from_dict({**MANIFEST.to_dict(), "format": FORMAT + 1})
+
+
+def test_a_manifest_of_the_third_format_has_no_limit_of_memory_and_no_reference() -> None:
+    new = ("memory_bytes", "reference")
+    old = {k: v for k, v in MANIFEST.to_dict().items() if k not in new} | {"format": 3}
+    assert Manifest.from_dict(old) == MANIFEST
+    assert dict(MANIFEST.measured_limits) == {}
+
+
+def test_who_was_measured_to_break_a_limit_is_no_finalist() -> None:
+    manifest = replace(MANIFEST, finalists=4, births=24)
+    free, limited = (Plan(replace(manifest, memory_bytes=limit), CATALOG) for limit in (None, 1000))
+    log, heavy = list[Event](), set[str]()
+    for number in range(200):
+        if (asked := free.search.ask(Birth("run", "author", number))) is None:
+            break
+        log += [Asked(asked), Finished(weighed(invented(free.job(asked)), heavy))]
+        free.search.tell(log[-2:])
+    limited.search.tell(log)
+    assert 0 < len(set(free.chosen()) & heavy) < 4
+    assert limited.chosen()
+    assert not set(limited.chosen()) & heavy
+
+
+def weighed(result: Result, heavy: set[str]) -> Result:
+    """Every second genome takes more than 1,000 bytes."""
+    weighs = int(result.genome[:2], 16) % 2
+    if weighs:
+        heavy.add(result.genome)
+    measured = Measurement(peak_memory_bytes=900 + 200 * weighs)
+    return replace(result, measured=measured)
 
 
 def told(count: int = 4) -> tuple[Manifest, list[str]]:
