@@ -207,7 +207,7 @@ def _joining(found: Opened) -> dict[str, str]:
 def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> None:
     """Print how a call ended: the finals, the verdict, the page."""
     from .tune import gene_rows
-    from .view import finals, verdict, winner_of
+    from .view import finals, verdict, volume_of, volume_text, winner_of
 
     if not quiet:
         share = worked.engine_seconds / worked.seconds if worked.seconds else 0.0
@@ -217,6 +217,8 @@ def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> No
     if several := finals(found):
         answer_table(FINALS, [final_row(final) for final in several])
     answer(verdict(found)[1])
+    if volume := volume_of(found):
+        answer(f"front   {volume_text(volume)}")
     if found.plan.original is not None and (best := winner_of(found)):
         answer_table(("gene", "original>", f"{short(best)}>"), gene_rows(found, best))
     if page:
@@ -227,13 +229,15 @@ def _say_json(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) 
     """Print how a call ended as one event."""
     from .output import event_json
     from .tune import training_json
-    from .view import comparisons, verdict, winner_of
+    from .view import comparisons, verdict, volume_of, winner_of
 
+    volume = volume_of(found)
     outcome, sentence = verdict(found)
     event_json(
         "run/1", worked.seconds, "end", run=found.name, finished=found.plan.search.done,
         winner=winner_of(found), outcome=outcome, verdict=sentence,
         report=str(page) if page else None, engine_seconds=round(worked.engine_seconds, 3),
+        hypervolume=volume and volume.value,
         comparisons=[
             {"baseline": c.baseline, "change": c.change, "verdict": c.verdict}
             for c in comparisons(found)

@@ -81,8 +81,8 @@ class RunSettings(BaseModel):
 
     @field_validator("objectives", mode="after")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        names = [short_name("objective", name, tuple(OBJECTIVES)) for name in value]
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = [_known("objective", name, tuple(OBJECTIVES)) for name in value]
         if "bpb" not in names:
             raise ValueError("the objectives must contain 'bpb', the fitness")
         _refuse_twice("objective", names)
@@ -215,7 +215,7 @@ def parse_limit(text: str) -> tuple[str, int]:
         ValueError: unknown name, or not an amount.
     """
     name, _, amount = text.partition("=")
-    return short_name("limit", name.strip(), LIMITS), parse_amount(amount)
+    return _known("limit", name, LIMITS), parse_amount(amount)
 
 
 def parse_reference(text: str) -> tuple[str, float]:
@@ -225,7 +225,7 @@ def parse_reference(text: str) -> tuple[str, float]:
         ValueError: unknown name, or not a value above 0.
     """
     name, _, value = text.partition("=")
-    found = short_name("objective", name.strip(), tuple(OBJECTIVES)), _number(value)
+    found = _known("objective", name, tuple(OBJECTIVES)), _number(value)
     if not 0 < found[1] < math.inf:
         raise ValueError(f"{value!r} is not a value above 0; write bpb=4.5 or flops=2M")
     return found
@@ -241,13 +241,18 @@ def _number(text: str) -> float:
         return math.nan
 
 
-def short_name(kind: str, name: str, known: tuple[str, ...]) -> str:
-    """Return the short name of what is called by its short or its long one.
+def short_name(name: str) -> str:
+    """Return the short name of an objective or a limit that is called by either."""
+    return next((short for short, long in OBJECTIVES.items() if name == long), name)
+
+
+def _known(kind: str, name: str, known: tuple[str, ...]) -> str:
+    """Return the short name of one of *known*.
 
     Raises:
-        ValueError: none of *known* is called so.
+        ValueError: none of them is called so.
     """
-    short = next((short for short, long in OBJECTIVES.items() if name == long), name)
+    short = short_name(name.strip())
     if short not in known:
         raise ValueError(_unknown(kind, name, known))
     return short

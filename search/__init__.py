@@ -10,7 +10,8 @@
 * ``breeding``: what a search needs of a space; ``species`` gives it for our genomes, ``toy`` for a
   landscape of strings; ``draws``: the random numbers of an ask; ``coding``: flat spaces, which
   other tools can search.
-* ``finals``, ``intervals``: who won, and whether it beat the baselines.
+* ``finals``, ``intervals``: who won, and whether it beat the baselines; ``front``: what nothing
+  dominates.
 * ``flat``: genomes as values by name; ``optuna_study`` and ``history`` write and read them as
   studies of Optuna, ``importances`` says which of them matter.
 * ``replay``: asks a log again; ``simulation``: workers in simulated time; ``contract``: the tests

@@ -8,7 +8,7 @@ that is twice as fast as most is so on either.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import median
 from types import MappingProxyType
 from typing import NamedTuple
@@ -112,3 +112,11 @@ class Measures:
     def _sound(self, genome: str) -> list[_Sample]:
         samples = self._told.get(genome, {})
         return [sample for sample, weight in samples.items() if weight >= TRUSTED]
+
+
+def measures_of(told: Iterable[tuple[Result, float]]) -> Measures:
+    """Return what results with the weights of their trust say."""
+    measures = Measures()
+    for result, weight in told:
+        measures.add(result, weight)
+    return measures

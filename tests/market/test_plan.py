@@ -29,7 +29,9 @@ from praxis_evolve.tests.market.loop import CATALOG, MANIFEST, invented
 GRID = len(LEARNING_RATES) * len(ROPE_BASES)
 
 
-def events(plan: Plan, *, workers: int = 1, close_after: int | None = None) -> list[Event]:
+def events(
+    plan: Plan, *, workers: int = 1, close_after: int | None = None, speeds: Random | None = None
+) -> list[Event]:
     """Run a plan to its end with invented results; the ordered log."""
     log, rng, number = list[Event](), Random(1), 0
     running = list[Assignment]()
@@ -46,9 +48,18 @@ def events(plan: Plan, *, workers: int = 1, close_after: int | None = None) -> l
         if not running:
             return log
         ended = running.pop(rng.randrange(len(running)))
-        tell(Finished(invented(plan.job(ended))))
+        tell(Finished(measured(invented(plan.job(ended)), speeds)))
         if close_after is not None and len(plan.results) == close_after:
             tell(Closed())
+
+
+def measured(result: Result, speeds: Random | None) -> Result:
+    """Return a result with invented columns of a machine, if there are speeds to draw."""
+    if speeds is None:
+        return result
+    speed, memory = 2 ** speeds.uniform(8, 14), speeds.randrange(1 << 20, 1 << 24)
+    columns = Measurement(tokens_per_second=speed, peak_memory_bytes=memory)
+    return replace(result, measured=columns)
 
 
 def asks(log: list[Event]) -> list[Assignment]:
@@ -136,6 +147,34 @@ def test_closing_leads_to_the_finals(after: int) -> None:
     assert plan.search.done
     if plan.chosen():
         assert any(a.origin == "finalist" for a in asks(log))
+
+
+def test_the_search_hears_nothing_of_a_baseline_outside_of_its_limits() -> None:
+    usual = Plan(MANIFEST, CATALOG)
+    most = usual.space.costs(llama(usual.space, layers=1)).parameters - 1
+    plan = Plan(replace(MANIFEST, parameters=most, births=24, finalists=9), CATALOG)
+    log = events(plan, workers=3)
+    tuned = {plan.identify(a.genome) for a in asks(log) if a.origin == "tuning"}
+    assert len(tuned) == 6
+    assert plan.rivals()
+    assert not tuned & set(plan.evolution.population.genomes)
+    assert not tuned & set(plan.chosen())
+    assert all(
+        plan.space.costs(a.genome).parameters <= most
+        for a in asks(log)
+        if a.replica == 0 and a.origin != "tuning"
+    )
+    assert replay(Plan(plan.manifest, CATALOG).search, log, author="me") is None
+
+
+def test_what_machines_measured_replays_from_the_log() -> None:
+    names = ("bits_per_byte", "tokens_per_second", "peak_memory_bytes")
+    manifest = replace(MANIFEST, objectives=names, births=60, tuned=False)
+    log, other = (
+        events(Plan(manifest, CATALOG), workers=3, speeds=Random(seed)) for seed in (1, 2)
+    )
+    assert replay(Plan(manifest, CATALOG).search, log, author="me") is None
+    assert [a.genome for a in asks(log)] != [a.genome for a in asks(other)]
 
 
 def test_a_failed_tuning_leaves_the_search_without_rivals() -> None:
