@@ -21,7 +21,6 @@ from ..genome.space import Limits, Space
 from ..genome.starters import llama, starters
 from ..genome.text import to_json
 from ..market.manifest import Manifest
-from ..reports.quantities import size
 from .context import Opened
 from .errors import CliError, Code
 from .places import task_file
@@ -354,16 +353,14 @@ def _least(space: Space) -> str:
 def _require_memory(limit: int, device: str) -> None:
     if device != "cpu":
         return
-    import psutil
-    import torch  # noqa: F401  # what a worker holds in any case
+    from ..evaluator.limits import Watch  # imports torch, as every worker does
 
-    held = psutil.Process().memory_info().rss
-    if held > limit:
+    watch = Watch(memory_bytes=limit)
+    if stop := watch.full():
         raise CliError(
             "no genome is within the limits",
-            why=f"the limit of memory is {size(limit)}, but a worker without a genome holds about "
-            f"{size(held)}",
-            cure="give a larger --limit",
+            why=f"a worker without a genome {stop.reason}",
+            cure="give a larger --limit memory=...",
             code=Code.USAGE,
         )
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Callable
 from random import Random
 
 import pytest
@@ -16,8 +17,11 @@ TWO = objectives(["bits_per_byte", "flops"])
 THREE = objectives(["bits_per_byte", "flops", "tokens_per_second"])
 
 
-def costs_of(flops: dict[str, float]):
-    return lambda name: Costs(1, flops[name], flops[name], 1.0)  # pyright: ignore
+def costs_of(flops: dict[str, float]) -> Callable[[str], Costs]:
+    def costs(name: str) -> Costs:
+        return Costs(1, flops[name], flops[name], 1.0)
+
+    return costs
 
 
 def drawn(count: int, rng: Random) -> tuple[dict[str, float], dict[str, float]]:
