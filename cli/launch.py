@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +23,7 @@ from ..genome.space import Limits, Space
 from ..genome.starters import llama, starters
 from ..genome.text import to_json
 from ..market.manifest import Manifest
+from ..reports.quantities import size
 from .context import Opened
 from .errors import CliError, Code
 from .places import task_file
@@ -301,14 +304,17 @@ def _reference(
     """
     if len(settings.objectives) == 1:
         return ()
-    wide = _wide(catalog, chosen)
-    carries = [wide.costs(genome).carry_bytes for genome in starters(wide).values()]
+    carry = limits.carry_bytes
+    if carry is None and "carry" in settings.objectives:
+        wide = _wide(catalog, chosen)
+        several = starters(wide, layers=chosen.layers).values()
+        carry = max(wide.costs(genome).carry_bytes for genome in several)
     usual = {
         "bpb": round(entropy(task.train), 3),
         "flops": limits.flops,
         "active": limits.flops,
         "params": limits.parameters,
-        "carry": limits.carry_bytes or max(carries),
+        "carry": carry,
         "tok_s": chosen.tokens_per_second / 10,
         "memory": memory or parse_amount(settings.memory_limit),
     }
@@ -353,16 +359,24 @@ def _least(space: Space) -> str:
 def _require_memory(limit: int, device: str) -> None:
     if device != "cpu":
         return
-    from ..evaluator.limits import Watch  # imports torch, as every worker does
-
-    watch = Watch(memory_bytes=limit)
-    if stop := watch.full():
+    # A process of its own: this one holds the command line as well.
+    held = int(subprocess.check_output([sys.executable, "-c", _HELD], text=True))
+    if held > limit:
         raise CliError(
             "no genome is within the limits",
-            why=f"a worker without a genome {stop.reason}",
+            why=f"the limit of memory is {size(limit)}, but a worker without a genome holds "
+            f"{size(held)}",
             cure="give a larger --limit memory=...",
             code=Code.USAGE,
         )
+
+
+_HELD = f"""
+from {__package__.rpartition(".")[0]}.evaluator.limits import Watch
+watch = Watch()
+watch.full()
+print(watch.peak_bytes)
+"""
 
 
 def _outside(space: Space, layers: int, asked: Mapping[str, int]) -> Iterator[str]:

@@ -168,6 +168,7 @@ class Session:
 
         with opened(self.settings.store, name) as found:
             done, best = found.plan.search.done, winner_of(found)
+            limits = ", ".join(found.manifest.measured_limits)
             wanted = self.how.report and worked.wish is not Wish.STOP and found.plan.results
             page = write_report(found, None) if wanted else None
             say = _say_json if self.how.json else _say
@@ -181,9 +182,11 @@ class Session:
             raise typer.Exit(stopped)
         if done and best is None:
             raise CliError(
-                "no genome of the run is valid", cure=f"praxis-evolve status --run {name}",
+                "no genome of the run is valid",
+                why=f"it failed, or was measured above the limit of {limits}" if limits else "",
+                cure=f"praxis-evolve status --run {name}",
                 code=Code.NO_GENOME,
-            )  # fmt: skip
+            )
 
 
 def searchable() -> Catalog:

@@ -163,10 +163,8 @@ def _front_table(run: Opened, front: Front, several: Sequence[Evaluation], top: 
     head = (*FRONT[:-1], *(f"{short_name(name)}>" for name in further), FRONT[-1])
     rows = list[list[str]]()
     for member in front.members[:top]:
-        seen, values = (
-            _seen(several, member, front.rung),
-            dict(zip(names, member.values, strict=True)),
-        )
+        seen = _seen(several, member, front.rung)
+        values = dict(zip(names, member.values, strict=True))
         cells = [f"{values['bits_per_byte']:.3f}", _amount(seen.flops), _amount(seen.parameters)]
         cells += [amount(values[name]) for name in further]
         rows.append([short(member.genome), *cells, seen.origin])

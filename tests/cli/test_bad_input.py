@@ -75,7 +75,7 @@ def test_limits_that_no_genome_keeps(cli: Cli) -> None:
 
 def test_a_limit_of_memory_that_no_worker_keeps(cli: Cli) -> None:
     called = cli("run", "--device", "cpu", "--limit", "memory=1Mi", "--dry-run")
-    refused(called, Code.USAGE, "a worker without a genome held", "the limit is 1 MiB", "--limit")
+    refused(called, Code.USAGE, "memory is 1 MiB, but a worker without a genome holds", "--limit")
 
 
 def test_what_is_outside_of_the_limits_is_said_before_the_start(cli: Cli) -> None:
