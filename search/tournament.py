@@ -8,7 +8,6 @@ from random import Random
 from typing import Protocol
 
 from ..genome.cost import Costs
-from ..genome.graph import Genome
 from .breeding import Breeding
 from .objectives import Objective, Shown, best, resolved, undominated
 from .population import Population
@@ -38,21 +37,31 @@ def tournament(
     objectives decides, but for some tournaments (``LEAD``), which the first decides alone. Whoever
     breaks a limit that only measuring shows stands behind all others.
     """
-    known: dict[str, Costs] = {}
+    costs: dict[str, Costs] = {}
+    priced: dict[str, list[float]] = {}
     fronts: list[tuple[tuple[int, int], list[str]]] = []
+    others = objectives[1:]
+    is_measured = any(objective.measured for objective in others)
 
-    def costs(genome_id: str, genome: Genome) -> Costs:
-        if genome_id not in known:
-            known[genome_id] = breeding.costs(genome)
-        return known[genome_id]
+    def further(population: Population, name: str) -> list[float]:
+        """Return the coordinates beside quality; those of costs alone are computed once."""
+        if name not in costs:
+            costs[name] = breeding.costs(population.genomes[name])
+        if name in priced:
+            return priced[name]
+        shown = Shown(0.0, costs[name], population.measures.of(name))
+        found = [objective.coordinate(shown) for objective in others]
+        if not is_measured:
+            priced[name] = found
+        return found
 
     def points(population: Population, rung: int, names: Sequence[str]) -> list[list[float]]:
-        wanted, scores = resolved(objectives, population.noise, rung), population.scores(rung)
-        several = [
-            Shown(scores[name], costs(name, population.genomes[name]), population.measures.of(name))
-            for name in names
+        quality, scores = resolved(objectives, population.noise, rung)[0], population.scores(rung)
+        beside = [further(population, name) for name in names]
+        return [
+            [quality.coordinate(Shown(scores[name], costs[name])), *there]
+            for name, there in zip(names, beside, strict=True)
         ]
-        return [[objective.coordinate(shown) for objective in wanted] for shown in several]
 
     def front(population: Population, rung: int) -> list[str]:
         """Return who is not dominated at a rung, of all that were ever there."""
