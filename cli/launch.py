@@ -372,7 +372,7 @@ def _require_memory(limit: int, device: str) -> None:
 
 
 _HELD = f"""
-from {__package__.rpartition(".")[0]}.evaluator.limits import Watch
+from {__name__.rpartition(".cli.")[0]}.evaluator.limits import Watch
 watch = Watch()
 watch.full()
 print(watch.peak_bytes)
