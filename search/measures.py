@@ -51,9 +51,10 @@ class Measures:
         samples[sample] = weight
         if counted == counts:
             return False
+        several = len(+self._devices) > 1
         self._devices[result.measured.device] += 1 if counts else -1
         self._known.pop(result.genome, None)
-        if len(+self._devices) > 1:  # the medians of the devices changed, and with them all others
+        if several or len(+self._devices) > 1:  # their ratio is another one, and with it all others
             self._known.clear()
         self._scales = None
         return True

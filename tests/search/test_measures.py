@@ -66,6 +66,17 @@ def test_another_kind_of_device_is_scaled_by_the_ratio_of_the_medians():
     assert speeds == pytest.approx({"a": 100.0, "b": 200.0, "c": 400.0, "d": 80.0, "e": 320.0})
 
 
+def test_what_is_trusted_no_more_leaves_no_trace():
+    measures, gpu = told(result("a", 100.0)), result("b", 1000.0, device="cuda")
+    more = [result("c", 3000.0, device="cuda"), gpu]
+    for each in more:
+        measures.add(each, 1.0)
+    assert measures.of("a")["tokens_per_second"] == pytest.approx(2000.0)
+    for each in more:
+        measures.add(each, 0.0)
+    assert measures.of("a")["tokens_per_second"] == 100.0
+
+
 def test_the_order_of_telling_does_not_matter():
     several = [
         result("a", 100.0, 3), result("b", 200.0, 4, device="cuda"), result("a", 300.0, 5),
