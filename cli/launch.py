@@ -3,44 +3,46 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
 from .. import __version__
 from ..blocks.registry import Catalog, installed
+from ..evaluator.floor import entropy
 from ..evaluator.job import Setup
 from ..evaluator.ladder import Ladder
 from ..evaluator.preset import PRESETS, Preset, estimated_seconds, preset
 from ..evaluator.task import Task, embedded_task, open_task, text_task
-from ..genome.baselines import BASELINES, LEARNING_RATES, ROPE_BASES
+from ..genome.baselines import BASELINES, LEARNING_RATES, ROPE_BASES, baselines
 from ..genome.graph import Genome
 from ..genome.space import Limits, Space
-from ..genome.starters import llama
+from ..genome.starters import llama, starters
 from ..genome.text import to_json
 from ..market.manifest import Manifest
+from ..reports.quantities import size
 from ..search.looks import CONTENDERS
 from .context import Opened
 from .errors import CliError, Code
 from .places import task_file
-from .settings import RunSettings, parse_amount, parse_limit
+from .settings import OBJECTIVES, RunSettings, parse_amount, parse_limit, parse_reference
 
 EQUAL = 1.02
 """Genomes may cost so many times the FLOPs of the Llama block: "equal" to within 2 %."""
 
-OBJECTIVES = {
-    "bpb": "bits_per_byte",
-    "flops": "flops",
-    "params": "parameters",
-    "carry": "carry_bytes",
-}
-"""The objectives of the command line by their names in the search."""
+ROOM = 8
+"""How many genomes are drawn to see whether the limits leave any."""
+
+DRAWN = 64
+"""How many small genomes are drawn to say which limit leaves none."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """A run that could start: what defines it, and what it takes."""
+    """A run that could start: what defines it, what it takes, and what its user should know."""
 
     manifest: Manifest
     task: Task
@@ -48,6 +50,7 @@ class Launch:
     device: str
     workers: int
     memory_bytes: int
+    notes: tuple[str, ...] = ()
 
     @property
     def tokens(self) -> Mapping[str, int]:
@@ -91,8 +94,10 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
     size = "small" if settings.size == "auto" else settings.size
     chosen = preset(size, device="cpu" if device == "cpu" else "cuda")
     task = embedded_task() if settings.text is None else _text(settings.text, chosen)
-    manifest = _manifest(settings, catalog, chosen, task)
-    _require_room(manifest.space(catalog))
+    asked = dict(parse_limit(text) for text in settings.limit)
+    limits = _limits(asked, catalog, chosen)
+    manifest = _manifest(settings, catalog, chosen, task, limits, asked.get("memory"))
+    notes = _require_room(manifest, catalog, device, asked)
     if settings.history is not None:
         from .history import read_history  # imports optuna, which others do without
 
@@ -104,7 +109,8 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
         )
         manifest = replace(manifest, history=known)
     workers = settings.workers or default_workers(device)
-    return Launch(manifest, task, chosen, device, workers, parse_amount(settings.memory_limit))
+    memory = parse_amount(settings.memory_limit)
+    return Launch(manifest, task, chosen, device, workers, memory, notes)
 
 
 def tuning(
@@ -136,6 +142,7 @@ def tuning(
         population=trials,
         births=trials,
         objectives=(OBJECTIVES["bpb"],),
+        reference=(),
         finalists=1,
         tuned=False,
         original=to_json(original),
@@ -164,7 +171,11 @@ def require_text(folder: Path, name: str) -> Path:
 
 
 def setup_of(manifest: Manifest, folder: Path, *, device: str, memory_bytes: int | None) -> Setup:
-    """Return what the workers of a run in *folder* evaluate with."""
+    """Return what the workers of a run in *folder* evaluate with.
+
+    The space keeps the limits of the run; the baselines are what they are.
+    """
+    most = PRESETS[manifest.preset].parameters
     return Setup(
         task=str(task_file(folder)),
         task_digest=manifest.task_digest,
@@ -176,7 +187,7 @@ def setup_of(manifest: Manifest, folder: Path, *, device: str, memory_bytes: int
         test_windows=manifest.test_windows,
         seconds=manifest.seconds,
         memory_bytes=memory_bytes,
-        parameters=manifest.parameters,
+        parameters=manifest.parameters and max(manifest.parameters, most),
         device="cpu" if device == "cpu" else "cuda",
         inherit=manifest.inherit,
     )
@@ -221,8 +232,14 @@ def _text(path: str, chosen: Preset) -> Task:
     return text_task(path, context=chosen.context)
 
 
-def _manifest(settings: RunSettings, catalog: Catalog, chosen: Preset, task: Task) -> Manifest:
-    limits = _limits(settings, catalog, chosen)
+def _manifest(
+    settings: RunSettings,
+    catalog: Catalog,
+    chosen: Preset,
+    task: Task,
+    limits: Limits,
+    memory: int | None,
+) -> Manifest:
     return Manifest(
         program=__version__,
         preset=chosen.name,
@@ -244,9 +261,11 @@ def _manifest(settings: RunSettings, catalog: Catalog, chosen: Preset, task: Tas
         parameters=limits.parameters,
         flops=limits.flops,
         carry_bytes=limits.carry_bytes,
+        memory_bytes=memory,
         population=settings.population,
         births=2 * settings.population,
         objectives=tuple(OBJECTIVES[name] for name in settings.objectives),
+        reference=_reference(settings, catalog, chosen, task, limits, memory),
         search=settings.search,
         shares=settings.shares,
         screen=settings.screen,
@@ -255,29 +274,120 @@ def _manifest(settings: RunSettings, catalog: Catalog, chosen: Preset, task: Tas
     )
 
 
-def _require_room(space: Space) -> None:
-    """Check that a genome can be drawn within the limits.
-
-    Raises:
-        CliError: there is none.
-    """
-    try:
-        space.sample(Random(0), "")
-    except ValueError as error:
-        raise CliError(
-            "no genome is within the limits", why=str(error), cure="give a larger --limit",
-            code=Code.USAGE,
-        ) from error  # fmt: skip
-
-
-def _limits(settings: RunSettings, catalog: Catalog, chosen: Preset) -> Limits:
+def _limits(asked: Mapping[str, int], catalog: Catalog, chosen: Preset) -> Limits:
     """The limits asked for; without them FLOPs equal to the Llama block's, and a size cap."""
-    wide = Space(catalog, widths=(chosen.width,), context=chosen.context)
+    wide = _wide(catalog, chosen)
     rival = wide.costs(llama(wide, layers=chosen.layers))
-    asked = dict(parse_limit(text) for text in settings.limit)
     return Limits(
         visits=asked.get("visits", 4 * chosen.layers),
         parameters=asked.get("params", chosen.parameters),
         flops=float(asked.get("flops", round(EQUAL * rival.flops))),
         carry_bytes=float(asked["carry"]) if "carry" in asked else None,
     )
+
+
+def _wide(catalog: Catalog, chosen: Preset) -> Space:
+    """The space of a preset before there are limits."""
+    return Space(catalog, widths=(chosen.width,), context=chosen.context)
+
+
+def _reference(
+    settings: RunSettings,
+    catalog: Catalog,
+    chosen: Preset,
+    task: Task,
+    limits: Limits,
+    memory: int | None,
+) -> tuple[float, ...]:
+    """What hypervolumes are taken from: what was asked for, or else what anything should better.
+
+    That is a model that knows the frequencies of bytes alone, at the limits, a tenth as fast as the
+    preset takes for usual; where nothing limits the carry, with the largest of the starters.
+    """
+    if len(settings.objectives) == 1:
+        return ()
+    carry = limits.carry_bytes
+    if carry is None and "carry" in settings.objectives:
+        wide = _wide(catalog, chosen)
+        several = starters(wide, layers=chosen.layers).values()
+        carry = max(wide.costs(genome).carry_bytes for genome in several)
+    usual = {
+        "bpb": round(entropy(task.train), 3),
+        "flops": limits.flops,
+        "active": limits.flops,
+        "params": limits.parameters,
+        "carry": carry,
+        "tok_s": chosen.tokens_per_second / 10,
+        "memory": memory or parse_amount(settings.memory_limit),
+    }
+    asked = dict(parse_reference(text) for text in settings.reference)
+    return tuple(float((usual | asked)[name] or 0) for name in settings.objectives)
+
+
+def _require_room(
+    manifest: Manifest, catalog: Catalog, device: str, asked: Mapping[str, int]
+) -> tuple[str, ...]:
+    """Check that genomes can be drawn within the limits; return what is outside of them.
+
+    Raises:
+        CliError: there is hardly any genome, or a worker without one takes too much memory.
+    """
+    space = manifest.space(catalog)
+    try:
+        for seed in range(ROOM):
+            space.sample(Random(seed), "")
+    except ValueError as error:
+        raise CliError(
+            "no genome is within the limits, or hardly any", why=_least(space) or str(error),
+            cure="give a larger --limit", code=Code.USAGE,
+        ) from error  # fmt: skip
+    if manifest.memory_bytes is not None:
+        _require_memory(manifest.memory_bytes, device)
+    return tuple(_outside(space, manifest.layers, asked))
+
+
+def _least(space: Space) -> str:
+    """Say which limit not even the smallest of many genomes keeps; nothing if none is so."""
+    small, rng = replace(space, limits=Limits(visits=2)), Random(0)
+    drawn = [space.costs(small.sample(rng, "")) for _ in range(DRAWN)]
+    return "; ".join(
+        f"the limit of {name} is {limit:,.0f}, but the least of {DRAWN} small genomes has "
+        f"{least:,.0f}"
+        for name, limit in space.limits.of_cost.items()
+        if (least := min(getattr(costs, name) for costs in drawn)) > limit
+    )
+
+
+def _require_memory(limit: int, device: str) -> None:
+    if device != "cpu":
+        return
+    # A process of its own: this one holds the command line as well.
+    held = int(subprocess.check_output([sys.executable, "-c", _HELD], text=True))
+    if held > limit:
+        raise CliError(
+            "no genome is within the limits",
+            why=f"the limit of memory is {size(limit)}, but a worker without a genome holds "
+            f"{size(held)}",
+            cure="give a larger --limit memory=...",
+            code=Code.USAGE,
+        )
+
+
+_HELD = f"""
+from {__name__.rpartition(".cli.")[0]}.evaluator.limits import Watch
+watch = Watch()
+watch.full()
+print(watch.peak_bytes)
+"""
+
+
+def _outside(space: Space, layers: int, asked: Mapping[str, int]) -> Iterator[str]:
+    """Say which starters and baselines break the limits that were asked for."""
+    if not asked:
+        return
+    if not starters(space, layers=layers):
+        yield "no starter is within the limits: the search begins with samples alone"
+    for name, genome in baselines(space, llama(space, layers=layers), layers=layers).items():
+        problems = list(space.limits.cost_problems(space.costs(genome)))
+        if problems:
+            yield f"the baseline {name} is outside, and stands beside the winners as it is"

@@ -34,16 +34,26 @@ def run(
         typer.Option(help="End the search after so many evaluations.", rich_help_panel=SEARCH),
     ] = None,
     objectives: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="What parents are compared by: bpb, flops, params, carry. [bpb,flops]",
+            help="What genomes are compared by: bpb, flops, active, params, carry, tok_s, memory. "
+            "[bpb,flops]",
             rich_help_panel=SEARCH,
         ),
     ] = None,
     limit: Annotated[
         list[str] | None,
         typer.Option(
-            help="A limit such as params=500k; may be repeated. [flops of the Llama block]",
+            help="Limits such as params=500k,memory=2Gi: flops, params, carry, memory, visits. "
+            "[flops of the Llama block]",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The point that hypervolumes are taken from, such as bpb=5,flops=1M. "
+            "[what knows but frequencies of bytes, and the limits]",
             rich_help_panel=SEARCH,
         ),
     ] = None,
@@ -149,7 +159,8 @@ def run(
 
     flags = {
         "population": population, "minutes": minutes, "max_evals": max_evals,
-        "objectives": objectives, "limit": tuple(limit) if limit else None,
+        "objectives": objectives or None, "limit": limit or None,
+        "reference": reference or None,
         "search": search, "shares": shares, "screen": screen, "inherit": inherit,
         "seed": seed, "history": history,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
@@ -218,6 +229,8 @@ def _dry_run(found: Layered, *, json: bool) -> None:
         ("setting", "value", "from"),
         [[k, str(v), found.origin[k]] for k, v in values.items()],
     )
+    for note in planned.notes:
+        answer(f"limits   {note}")
     for stage, tokens in planned.tokens.items():
         answer(f"{stage:<8} {amount(tokens)} tokens")
     answer(

@@ -66,6 +66,8 @@ class Session:
             save_task(planned.task, task_file(folder))
             (folder / "command.txt").write_text(f"{_command_line()}\n")
             self._announce(name, planned.manifest, planned.device, planned.workers, planned.seconds)
+            for note in planned.notes if not self.how.quiet else ():
+                notice(f"limits      {note}")
         self._drive(name, device=planned.device, workers=planned.workers)
 
     def resume(self, name: str) -> None:
@@ -166,6 +168,7 @@ class Session:
 
         with opened(self.settings.store, name) as found:
             done, best = found.plan.search.done, winner_of(found)
+            limits = ", ".join(found.manifest.measured_limits)
             wanted = self.how.report and worked.wish is not Wish.STOP and found.plan.results
             page = write_report(found, None) if wanted else None
             say = _say_json if self.how.json else _say
@@ -179,9 +182,11 @@ class Session:
             raise typer.Exit(stopped)
         if done and best is None:
             raise CliError(
-                "no genome of the run is valid", cure=f"praxis-evolve status --run {name}",
+                "no genome of the run is valid",
+                why=f"it failed, or was measured above the limit of {limits}" if limits else "",
+                cure=f"praxis-evolve status --run {name}",
                 code=Code.NO_GENOME,
-            )  # fmt: skip
+            )
 
 
 def searchable() -> Catalog:
@@ -205,7 +210,7 @@ def _joining(found: Opened) -> dict[str, str]:
 def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> None:
     """Print how a call ended: the finals, the verdict, the page."""
     from .tune import gene_rows
-    from .view import finals, verdict, winner_of
+    from .view import finals, verdict, volume_of, volume_text, winner_of
 
     if not quiet:
         share = worked.engine_seconds / worked.seconds if worked.seconds else 0.0
@@ -215,6 +220,8 @@ def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> No
     if several := finals(found):
         answer_table(FINALS, [final_row(final) for final in several])
     answer(verdict(found)[1])
+    if volume := volume_of(found):
+        answer(f"front   {volume_text(volume)}")
     if found.plan.original is not None and (best := winner_of(found)):
         answer_table(("gene", "original>", f"{short(best)}>"), gene_rows(found, best))
     if page:
@@ -225,13 +232,15 @@ def _say_json(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) 
     """Print how a call ended as one event."""
     from .output import event_json
     from .tune import training_json
-    from .view import comparisons, verdict, winner_of
+    from .view import comparisons, verdict, volume_of, winner_of
 
+    volume = volume_of(found)
     outcome, sentence = verdict(found)
     event_json(
         "run/1", worked.seconds, "end", run=found.name, finished=found.plan.search.done,
         winner=winner_of(found), outcome=outcome, verdict=sentence,
         report=str(page) if page else None, engine_seconds=round(worked.engine_seconds, 3),
+        hypervolume=volume and volume.value,
         comparisons=[
             {"baseline": c.baseline, "change": c.change, "verdict": c.verdict}
             for c in comparisons(found)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -18,9 +19,23 @@ from .errors import CliError, Code
 
 PROJECT_FILE = "praxis.toml"
 ENVIRONMENT = "PRAXIS_"
-OBJECTIVES = ("bpb", "flops", "params", "carry")
-LIMITS = ("flops", "params", "carry", "visits")
-SUFFIXES = {"": 1.0, "k": 1e3, "M": 1e6, "G": 1e9}
+OBJECTIVES = {
+    "bpb": "bits_per_byte",
+    "flops": "flops",
+    "active": "active_flops",
+    "params": "parameters",
+    "carry": "carry_bytes",
+    "tok_s": "tokens_per_second",
+    "memory": "peak_memory_bytes",
+}
+"""The objectives by their short names; the search and a manifest have the long ones."""
+
+LIMITS = ("flops", "params", "carry", "memory", "visits")
+"""What can be limited; long names are taken, too."""
+
+SUFFIXES = {
+    "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30,
+}  # fmt: skip
 
 
 class RunSettings(BaseModel):
@@ -33,6 +48,7 @@ class RunSettings(BaseModel):
     max_evals: int | None = Field(default=None, ge=1)
     objectives: tuple[str, ...] = ("bpb", "flops")
     limit: tuple[str, ...] = ()
+    reference: tuple[str, ...] = ()
     search: str = "evolution"
     shares: bool = True
     screen: bool = True
@@ -48,20 +64,29 @@ class RunSettings(BaseModel):
     store: str = "sqlite:///runs/praxis-evolve.db"
     name: str | None = None
 
-    @field_validator("objectives", mode="before")
+    @field_validator("objectives", "limit", "reference", mode="before")
     @classmethod
-    def _objectives(cls, value: object) -> object:
-        return tuple(v.strip() for v in value.split(",")) if isinstance(value, str) else value
+    def _listed(cls, value: object) -> object:
+        """Take lists, texts with commas, and lists of such texts."""
+        if isinstance(value, str):
+            value = [value]
+        if not isinstance(value, list | tuple):
+            return value
+        parts = cast("Sequence[object]", value)
+        return tuple(
+            each.strip() if isinstance(each, str) else each
+            for part in parts
+            for each in (part.split(",") if isinstance(part, str) else [part])
+        )
 
     @field_validator("objectives", mode="after")
     @classmethod
-    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for name in value:
-            if name not in OBJECTIVES:
-                raise ValueError(_unknown("objective", name, OBJECTIVES))
-        if "bpb" not in value:
+    def _named(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = [_known("objective", name, tuple(OBJECTIVES)) for name in value]
+        if "bpb" not in names:
             raise ValueError("the objectives must contain 'bpb', the fitness")
-        return value
+        _refuse_twice("objective", names)
+        return ("bpb", *(name for name in names if name != "bpb"))
 
     @field_validator("search", mode="after")
     @classmethod
@@ -83,8 +108,22 @@ class RunSettings(BaseModel):
     @field_validator("limit", mode="after")
     @classmethod
     def _limit(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for text in value:
-            parse_limit(text)
+        _refuse_twice("limit", [parse_limit(text)[0] for text in value])
+        return value
+
+    @field_validator("reference", mode="after")
+    @classmethod
+    def _reference(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        names = [parse_reference(text)[0] for text in value]
+        _refuse_twice("reference", names)
+        wanted: tuple[str, ...] = info.data.get("objectives", ())
+        if names and len(wanted) == 1:
+            raise ValueError("one objective has no hypervolume; give --objectives two or more")
+        others = [name for name in names if name not in wanted]
+        if others and wanted:
+            raise ValueError(
+                f"{others[0]!r} is none of the objectives, which are {', '.join(wanted)}"
+            )
         return value
 
     @field_validator("memory_limit", mode="after")
@@ -157,41 +196,78 @@ def user_file() -> Path:
 
 
 def parse_amount(text: str) -> int:
-    """Return the number, at least 1, in texts such as ``450``, ``50k``, ``5M``, ``4G``.
+    """Return the number, at least 1, in texts such as ``450``, ``50k``, ``5M``, ``4G``, ``64Ki``.
 
     Raises:
         ValueError: it is not such a text.
     """
-    text = text.strip()
-    digits, factor = (text[:-1], SUFFIXES[text[-1:]]) if text[-1:] in SUFFIXES else (text, 1.0)
-    try:
-        amount = round(float(digits) * factor)
-    except (ValueError, OverflowError):
-        amount = 0
+    number = _number(text)
+    amount = round(number) if math.isfinite(number) else 0
     if amount < 1:
-        raise ValueError(f"{text!r} is not an amount; write 450, 50k, 5M or 4G")
+        raise ValueError(f"{text!r} is not an amount; write 450, 50k, 5M, 4G, or 64Ki for 65,536")
     return amount
 
 
 def parse_limit(text: str) -> tuple[str, int]:
-    """Return the name and the amount of a limit such as ``params=5M``.
+    """Return the short name and the amount of a limit such as ``params=5M``.
 
     Raises:
         ValueError: unknown name, or not an amount.
     """
     name, _, amount = text.partition("=")
-    if name not in LIMITS:
-        raise ValueError(_unknown("limit", name, LIMITS))
-    return name, parse_amount(amount)
+    return _known("limit", name, LIMITS), parse_amount(amount)
+
+
+def parse_reference(text: str) -> tuple[str, float]:
+    """Return the short name and the value of a reference such as ``bpb=4.5`` or ``flops=2M``.
+
+    Raises:
+        ValueError: unknown name, or not a value above 0.
+    """
+    name, _, value = text.partition("=")
+    found = _known("objective", name, tuple(OBJECTIVES)), _number(value)
+    if not 0 < found[1] < math.inf:
+        raise ValueError(f"{value!r} is not a value above 0; write bpb=4.5 or flops=2M")
+    return found
+
+
+def _number(text: str) -> float:
+    """Return the number that a text with a suffix says, NaN where it says none."""
+    text = text.strip()
+    suffix = next((each for each in SUFFIXES if text.endswith(each)), "")
+    try:
+        return float(text.removesuffix(suffix)) * SUFFIXES.get(suffix, 1)
+    except ValueError:
+        return math.nan
+
+
+def short_name(name: str) -> str:
+    """Return the short name of an objective or a limit that is called by either."""
+    return next((short for short, long in OBJECTIVES.items() if name == long), name)
+
+
+def _known(kind: str, name: str, known: tuple[str, ...]) -> str:
+    """Return the short name of one of *known*.
+
+    Raises:
+        ValueError: none of them is called so.
+    """
+    short = short_name(name.strip())
+    if short not in known:
+        raise ValueError(_unknown(kind, name, known))
+    return short
+
+
+def _refuse_twice(kind: str, names: Sequence[str]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"the {kind} {twice!r} is given twice; give each once")
 
 
 def _environment() -> dict[str, str]:
     """The settings given as PRAXIS_NAME; other variables with that prefix are not settings."""
     names = {f"{ENVIRONMENT}{name.upper()}": name for name in RunSettings.model_fields}
-    found = {name: os.environ[key] for key, name in names.items() if key in os.environ}
-    if "limit" in found:
-        found["limit"] = found["limit"].split(",")  # pyright: ignore[reportArgumentType]
-    return found
+    return {name: os.environ[key] for key, name in names.items() if key in os.environ}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -217,10 +293,12 @@ def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
 def _readable(error: ValidationError, origin: Mapping[str, str]) -> CliError:
     first = error.errors()[0]
     name = str(first["loc"][0])
-    given = origin.get(name, "")
+    given, value = origin.get(name, ""), first["input"]
+    if isinstance(value, list | tuple):
+        value = ",".join(map(str, cast("Sequence[object]", value)))
     flag = f"--{name.replace('_', '-')}" if given == "flag" else f"{name} ({given})"
     return CliError(
-        f"{flag} is {first['input']!r}",
+        f"{flag} is {value!r}",
         why=first["msg"].removeprefix("Value error, "),
         cure="praxis-evolve run --help lists the settings with their ranges",
         code=Code.USAGE if given == "flag" else Code.STORE,

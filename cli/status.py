@@ -46,10 +46,10 @@ def status(
 def document(run: Opened) -> dict[str, Any]:
     """Return what ``status --json`` prints."""
     from .progress import restored
-    from .view import finals, verdict, winner_of
+    from .view import finals, verdict, volume_of, winner_of
     from .winners import Texts, final_json
 
-    counts = restored(run.manifest, run.ledger.events(run.name))
+    counts, volume = restored(run.manifest, run.ledger.events(run.name)), volume_of(run)
     outcome, sentence = verdict(run)
     texts = Texts(run)
     return {
@@ -66,6 +66,14 @@ def document(run: Opened) -> dict[str, Any]:
         "rungs": [{"rung_tokens": r, "results": counts.rungs[r]} for r in run.manifest.rungs],
         "failures": [{"failure": name, "count": n} for name, n in failures(run)],
         "best": _best_json(counts),
+        "hypervolume": volume
+        and {
+            "value": volume.value,
+            "rung_tokens": volume.rung,
+            "front": volume.front,
+            "genomes": volume.genomes,
+            "reference": dict(volume.reference),
+        },
         "winner": winner_of(run),
         "outcome": outcome,
         "verdict": sentence,
@@ -109,7 +117,7 @@ def next_command(run: Opened) -> str:
 def _screen(run: Opened) -> None:
     from .progress import restored
     from .session import FINALS, final_row
-    from .view import facts, finals, verdict
+    from .view import facts, finals, verdict, volume_of, volume_text
 
     counts = restored(run.manifest, run.ledger.events(run.name))
     known = facts(run.manifest)
@@ -125,6 +133,8 @@ def _screen(run: Opened) -> None:
         "failed": failed or "none",
         "best": _best_text(counts),
     }
+    if volume := volume_of(run):
+        lines["front"] = volume_text(volume)
     for label, text in lines.items():
         answer(f"{label:<8} {text}")
     if several := finals(run):

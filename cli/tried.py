@@ -13,6 +13,7 @@ from ..reports.layers import layers_text
 from ..search.base import Asked, Assignment, Finished
 from ..search.finals import by_replica
 from ..search.flat import flat_alike
+from ..search.measures import measures_of
 from ..search.optuna_study import Tried
 from ..search.scores import TRUSTED, comparable
 from ..search.standing import scores_by_rung
@@ -33,6 +34,7 @@ def tried(run: Opened) -> dict[str, Tried]:
     order = dict.fromkeys([*(name for name in asks if name in searched), *searched])
     genomes = {name: stored[name] for name in order if name in stored}
     genes = flat_alike(genomes, run.plan.space)
+    measures = measures_of(told)
     return {
         name: Tried(
             genes[name],
@@ -40,6 +42,7 @@ def tried(run: Opened) -> dict[str, Tried]:
             {rung: there[name] for rung, there in scores.items() if name in there},
             _failure(results[name]),
             _attributes(run, name, genome, asks.get(name), results[name]),
+            measures.of(name),
         )
         for name, genome in genomes.items()
     }

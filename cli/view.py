@@ -17,12 +17,18 @@ from ..evaluator.schedule import schedule
 from ..evaluator.task import Task, open_task
 from ..genome.graph import Genome
 from ..market.manifest import Manifest
-from ..reports.model import Evaluation, Final, Floor, Outcome, RunView
+from ..reports.model import Evaluation, Final, Floor, Outcome, RunView, Volume
+from ..reports.quantities import amount
 from ..search.base import Asked, Finished
 from ..search.finals import Comparison, by_replica, compare, winner
+from ..search.front import Front, front
 from ..search.intervals import summary
+from ..search.measures import measures_of
+from ..search.objectives import objectives
+from ..search.standing import scores_by_rung
 from .context import Opened
-from .places import short, task_file
+from .places import short, short_tokens, task_file
+from .settings import short_name
 
 
 def winner_of(run: Opened) -> str | None:
@@ -62,6 +68,53 @@ def evaluations(run: Opened) -> list[Evaluation]:
     return found
 
 
+def front_of(run: Opened) -> Front | None:
+    """Return the front of the run's objectives; of one, that of bits per byte and FLOPs.
+
+    It is of trainings from scratch, one a genome, and a function of the records.
+    """
+    told = [(e.result, e.weight) for e in run.ledger.events(run.name) if isinstance(e, Finished)]
+    known, names = run.plan.evolution.population.genomes, wanted(run.manifest)
+    scores = {
+        rung: {name: bits for name, bits in there.items() if name in known}
+        for rung, there in scores_by_rung(told).items()
+    }
+    return front(
+        scores,
+        lambda name: run.plan.space.costs(known[name]),
+        measures_of(told),
+        objectives(names),
+        reference=run.manifest.reference,
+        limits=run.manifest.measured_limits,
+    )
+
+
+def wanted(manifest: Manifest) -> tuple[str, ...]:
+    """Return the objectives whose front is shown."""
+    several = len(manifest.objectives) > 1
+    return manifest.objectives if several else (*manifest.objectives, "flops")
+
+
+def volume_of(run: Opened) -> Volume | None:
+    """Return what the front covers; None without a reference or a result."""
+    found = front_of(run)
+    if found is None or found.hypervolume is None:
+        return None
+    reference = zip(map(short_name, wanted(run.manifest)), run.manifest.reference, strict=True)
+    return Volume(
+        found.hypervolume, found.rung, len(found.members), found.compared, tuple(reference)
+    )
+
+
+def volume_text(volume: Volume) -> str:
+    """Return a line about what the front covers."""
+    reference = ", ".join(f"{name} {amount(value)}" for name, value in volume.reference)
+    return (
+        f"{volume.front} of {volume.genomes} genomes at {short_tokens(volume.rung)} tokens, "
+        f"hypervolume {volume.value:.3f} from {reference}"
+    )
+
+
 def view(run: Opened, command: str) -> RunView:
     """Return all that the page of a run shows."""
     several = evaluations(run)
@@ -83,6 +136,7 @@ def view(run: Opened, command: str) -> RunView:
         outcome=outcome,
         verdict=sentence,
         floors=tuple(floors(run)),
+        volume=volume_of(run),
         context=manifest.context,
     )
 
@@ -119,7 +173,9 @@ def floors(run: Opened) -> list[Floor]:
 
 def facts(manifest: Manifest) -> Mapping[str, str]:
     """Return what defines a run as texts to show."""
-    limits = {"visits": manifest.visits, **manifest.limits.of_cost}
+    limits = {
+        "visits": manifest.visits, **manifest.limits.of_cost, **manifest.measured_limits,
+    }  # fmt: skip
     return {
         "text": f"{manifest.task}, {manifest.task_bytes:,} bytes",
         "preset": f"{manifest.preset}: width {manifest.widths[0]}, context {manifest.context}, "

@@ -12,14 +12,12 @@ from ..reports.quantities import amount
 from .options import JSON, RUN, STORE, store_of
 from .output import answer, answer_json, answer_table
 from .places import short, short_tokens
+from .settings import short_name
 
 if TYPE_CHECKING:
-    from ..reports.front import Point
     from ..reports.model import Evaluation, Final
+    from ..search.front import Front, Member
     from .context import Opened
-
-ENOUGH = 5
-"""Results that a rung needs for a front of its own; with fewer the rung below is shown."""
 
 FINALS = (
     "id", "role", "test bits/byte", "seeds>", "parameters>", "FLOPs/token>", "blocks~",
@@ -49,11 +47,12 @@ def document(run: Opened, *, top: int) -> dict[str, Any]:
     ``winners`` are the finalists, the winner first; before the finals the best of the search, with
     None for what only finals know.
     """
-    from .view import evaluations, finals, verdict, winner_of
+    from .view import evaluations, finals, front_of, verdict, wanted, winner_of
 
     several, ended = evaluations(run), finals(run)
     outcome, sentence = verdict(run)
-    rung, front = front_of(several)
+    front, names = front_of(run), wanted(run.manifest)
+    members = front.members[:top] if front else ()
     texts = Texts(run)
     # the search may choose a baseline: then it stands in both lists
     chosen = [final_json(f, texts) for f in ended if f.genome in run.plan.chosen()]
@@ -65,8 +64,15 @@ def document(run: Opened, *, top: int) -> dict[str, Any]:
         "verdict": sentence,
         "winners": (chosen or [_best_json(e, texts) for e in best_of(several)])[:top],
         "baselines": [final_json(f, texts) for f in ended if f.baseline],
-        "front_rung_tokens": rung,
-        "front": [_point_json(point, texts) for point in front[:top]],
+        "objectives": list(names),
+        "reference": list(run.manifest.reference) or None,
+        "hypervolume": front.hypervolume if front else None,
+        "front_rung_tokens": front.rung if front else None,
+        "front": [
+            _member_json(member, names, _seen(several, member, front.rung), texts)
+            for member in members
+            if front
+        ],
     }
 
 
@@ -103,17 +109,6 @@ def best_of(several: Sequence[Evaluation]) -> list[Evaluation]:
     return list(found.values())
 
 
-def front_of(several: Sequence[Evaluation]) -> tuple[int | None, list[Point]]:
-    """Return the highest rung with enough results, and its front from the cheapest to the best."""
-    from ..reports.front import non_dominated, points
-
-    rungs = sorted({e.rung for e in several if e.bits_per_byte is not None}, reverse=True)
-    if not rungs:
-        return None, []
-    rung = next((r for r in rungs if len(points(several, r)) >= ENOUGH), rungs[-1])
-    return rung, non_dominated(points(several, rung))
-
-
 def interval_text(final: Final) -> str:
     """Return mean and interval as text; one seed has no interval."""
     half = final.half_interval
@@ -141,7 +136,7 @@ class Texts(Mapping[str, str]):
 
 
 def _tables(run: Opened, top: int) -> None:
-    from .view import evaluations, finals, verdict, winner_of
+    from .view import evaluations, finals, front_of, verdict, winner_of
 
     texts, best = Texts(run), winner_of(run)
     several, ended = evaluations(run), finals(run)
@@ -149,13 +144,46 @@ def _tables(run: Opened, top: int) -> None:
         answer_table(FINALS, [_row(f, best, texts) for f in ended[:top]])
         answer("")
     answer(verdict(run)[1])
-    rung, front = front_of(several)
-    if rung is None:
+    front = front_of(run)
+    if front is None:
         answer("No genome has a result yet.")
         return
-    answer(f"\nfront of the search at {short_tokens(rung)} tokens, one training each")
-    answer_table(FRONT, [_front_row(point) for point in front[:top]])
-    answer(f"\nnext    praxis-evolve show {short(best or front[-1].evaluation.genome)}")
+    _front_table(run, front, several, top)
+    last = front.members[-1].genome if front.members else None
+    if name := best or last:
+        answer(f"\nnext    praxis-evolve show {short(name)}")
+
+
+def _front_table(run: Opened, front: Front, several: Sequence[Evaluation], top: int) -> None:
+    from .view import volume_of, volume_text, wanted
+
+    names = wanted(run.manifest)
+    answer(f"\nfront of the search at {short_tokens(front.rung)} tokens, one training each")
+    further = [name for name in names if name not in ("bits_per_byte", "flops", "parameters")]
+    head = (*FRONT[:-1], *(f"{short_name(name)}>" for name in further), FRONT[-1])
+    rows = list[list[str]]()
+    for member in front.members[:top]:
+        seen = _seen(several, member, front.rung)
+        values = dict(zip(names, member.values, strict=True))
+        cells = [f"{values['bits_per_byte']:.3f}", _amount(seen.flops), _amount(seen.parameters)]
+        cells += [amount(values[name]) for name in further]
+        rows.append([short(member.genome), *cells, seen.origin])
+    answer_table(head, rows)
+    if volume := volume_of(run):
+        answer(volume_text(volume))
+
+
+def _seen(several: Sequence[Evaluation], member: Member, rung: int) -> Evaluation:
+    """Return the first training from scratch of a genome of the front to its rung."""
+    return next(
+        e for e in several
+        if (e.genome, e.rung) == (member.genome, rung) and e.bits_per_byte is not None
+        and not e.inherited_tokens
+    )  # fmt: skip
+
+
+def _amount(value: float | None) -> str:
+    return "" if value is None else amount(value)
 
 
 def _row(final: Final, best: str | None, texts: Mapping[str, str]) -> list[str]:
@@ -168,18 +196,6 @@ def _row(final: Final, best: str | None, texts: Mapping[str, str]) -> list[str]:
         amount(final.parameters),
         amount(final.flops),
         texts[final.genome],
-    ]
-
-
-def _front_row(point: Point) -> list[str]:
-    e = point.evaluation
-    parameters = "" if e.parameters is None else amount(e.parameters)
-    return [
-        short(e.genome),
-        f"{point.bits_per_byte:.3f}",
-        amount(point.flops),
-        parameters,
-        e.origin,
     ]
 
 
@@ -202,14 +218,17 @@ def _best_json(best: Evaluation, texts: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _point_json(point: Point, texts: Mapping[str, str]) -> dict[str, Any]:
-    e = point.evaluation
+def _member_json(
+    member: Member, names: Sequence[str], seen: Evaluation, texts: Mapping[str, str]
+) -> dict[str, Any]:
+    values = dict(zip(names, member.values, strict=True))
     return {
-        "id": e.genome,
-        "name": short(e.genome),
-        "search_bits_per_byte": point.bits_per_byte,
-        "flops_per_token": point.flops,
-        "parameters": e.parameters,
-        "origin": e.origin,
-        "blocks": texts[e.genome],
+        "id": member.genome,
+        "name": short(member.genome),
+        "search_bits_per_byte": values["bits_per_byte"],
+        "flops_per_token": seen.flops,
+        "parameters": seen.parameters,
+        "values": values,
+        "origin": seen.origin,
+        "blocks": texts[member.genome],
     }

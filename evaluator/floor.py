@@ -25,6 +25,13 @@ CHUNK = 1 << 23
 """Bytes that are counted at a time, which bounds the memory."""
 
 
+def entropy(text: Bytes) -> float:
+    """Return the bits per byte of a text for who knows no more than how frequent each byte is."""
+    chances = np.bincount(text, minlength=1) / max(1, len(text))
+    chances = chances[chances > 0]
+    return float(-(chances * np.log2(chances)).sum())
+
+
 @dataclass(frozen=True)
 class Order:
     """The grams of one length n, and what each history of n - 1 symbols gives away.

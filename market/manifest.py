@@ -16,8 +16,8 @@ from ..genome.space import Limits, Space
 from ..search.looks import REPLICAS as LOOKS
 from .errors import StoreError
 
-FORMAT = 3
-"""Format 1 had no sources, format 2 nothing of what stands here after them."""
+FORMAT = 4
+"""Format 1 had no sources, format 2 nothing of what stands here after them up to ``screen``."""
 
 _ADDED: Mapping[str, object] = MappingProxyType(
     {
@@ -29,6 +29,8 @@ _ADDED: Mapping[str, object] = MappingProxyType(
         "shares": False,
         "screen": False,
         "looks": [],
+        "memory_bytes": None,
+        "reference": [],
     }
 )
 """What the runs of earlier formats were like."""
@@ -49,7 +51,9 @@ class Manifest:
     ranked apart, and finals are trained from scratch as ever. ``original`` is the text of the
     genome whose training genes alone are searched, empty where whole genomes are. ``history`` are
     texts of genomes that others found good, to be tried first; what they claimed of them is not
-    kept.
+    kept. ``memory_bytes`` is the most that a finalist may have taken, as measured. ``reference``
+    has a value of each of several objectives, which hypervolumes are taken from; runs of earlier
+    formats have none.
     """
 
     program: str
@@ -86,6 +90,8 @@ class Manifest:
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     original: str = ""
     history: tuple[str, ...] = ()
+    memory_bytes: int | None = None
+    reference: tuple[float, ...] = ()
     format: int = FORMAT
 
     @property
@@ -97,6 +103,12 @@ class Manifest:
             flops=self.flops,
             carry_bytes=self.carry_bytes,
         )
+
+    @property
+    def measured_limits(self) -> Mapping[str, float]:
+        """The most of what only measuring shows, by the names of objectives."""
+        limits = {"peak_memory_bytes": self.memory_bytes}
+        return {name: float(limit) for name, limit in limits.items() if limit is not None}
 
     @property
     def rival(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ..blocks.registry import Catalog
@@ -17,12 +17,13 @@ from ..genome.starters import llama, starters
 from ..genome.text import from_json
 from ..genome.trials import trials
 from ..search.algorithms import Breeder, Terms, algorithm
-from ..search.base import Assignment, Birth, Closed, Event, Finished, Grown
-from ..search.campaign import Agenda, Campaign, Entrant
+from ..search.base import Asked, Assignment, Birth, Closed, Event, Finished, Grown
+from ..search.campaign import Agenda, Campaign, Entrant, Stage
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
 from ..search.lines import Lines
 from ..search.looks import CONTENDERS, looks, settled
+from ..search.measures import measures_of
 from ..search.objectives import objectives
 from ..search.species import Species
 from .manifest import Manifest
@@ -58,7 +59,7 @@ class Plan:
         self.finals = Agenda(self._finals, self.identify)
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines), self.tuning, _Trials(self),
-            self.evolution, self.looks, self.baselines, self.finals,
+            self._within_limits(self.evolution), self.looks, self.baselines, self.finals,
         )  # fmt: skip
 
     @property
@@ -125,13 +126,20 @@ class Plan:
     def _best(self, count: int) -> list[str]:
         """Return the ids of the best of the evolution.
 
-        A baseline that did well there is in the finals anyway, and takes nobody's place.
+        A baseline that did well there is in the finals anyway, and takes nobody's place. Whoever
+        was measured to break a limit is in none.
         """
         rivals = {self.identify(genome) for genome in self.rivals().values()}
         genomes = self.evolution.population.genomes
+        limits = self.manifest.measured_limits
+        measures = measures_of((result, 1.0) for result in self.results if limits)
         return finalists(
             self.ranked(),
-            {name: genome for name, genome in genomes.items() if name not in rivals},
+            {
+                name: genome
+                for name, genome in genomes.items()
+                if name not in rivals and measures.within(name, limits)
+            },
             top_rung=self.top,
             count=count,
         )
@@ -162,8 +170,15 @@ class Plan:
             shares=manifest.shares,
             screen=manifest.screen,
             judge=Apart() if manifest.inherit else None,
+            limits=manifest.measured_limits,
         )
         return algorithm(manifest.search)(self.species, terms)
+
+    def _within_limits(self, evolution: Breeder) -> Stage:
+        """Return the evolution, deaf to what is tuned beside it and is outside of its limits."""
+        grid = self._grid() if self.manifest.tuned else []
+        outside = {self.identify(genome) for genome in grid if not self.space.legal(genome)}
+        return _Deaf(evolution, outside, self.identify) if outside else evolution
 
     def _grid(self) -> list[Genome]:
         return tuning(self.space, layers=self.manifest.layers)
@@ -226,6 +241,37 @@ class _Listener:
                 self._results.append(event.result)
             elif isinstance(event, Grown):
                 self._grow(dict(event.blocks))
+
+
+class _Deaf:
+    """A stage that hears nothing of some genomes."""
+
+    def __init__(self, stage: Stage, unheard: Set[str], identify: Callable[[Genome], str]) -> None:
+        self._stage = stage
+        self._unheard = unheard
+        self._identify = identify
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage is through."""
+        return self._stage.done
+
+    def ask(self, birth: Birth) -> Assignment | None:
+        """Return what the stage asks for."""
+        return self._stage.ask(birth)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Tell the stage of all other genomes."""
+        self._stage.tell([event for event in events if self._genome(event) not in self._unheard])
+
+    def _genome(self, event: Event) -> str:
+        match event:
+            case Asked(assignment):
+                return self._identify(assignment.genome)
+            case Finished(result):
+                return result.genome
+            case _:
+                return ""
 
 
 class _Trials:

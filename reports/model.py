@@ -66,13 +66,28 @@ class Floor:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """What the front of several objectives at ``rung`` covers.
+
+    ``value`` is its hypervolume below ``reference`` (name and value of each objective), in bits per
+    byte times octaves of each further objective; ``front`` of ``genomes`` are not dominated.
+    """
+
+    value: float
+    rung: int
+    front: int
+    genomes: int
+    reference: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class RunView:
     """A run as the report shows it.
 
     ``facts`` are (label, value) pairs in the order in which they are shown; ``command`` is the
     line that started the run; ``started`` is text as it shall be read; ``context`` (tokens) and
     ``vocabulary`` are what costs are computed for; ``outcome`` and ``verdict`` say in a word and
-    in a sentence whether the winner beat the baselines.
+    in a sentence whether the winner beat the baselines. One objective has no ``volume``.
     """
 
     name: str
@@ -91,5 +106,6 @@ class RunView:
     outcome: Outcome = "cannot tell"
     verdict: str = ""
     floors: tuple[Floor, ...] = ()
+    volume: Volume | None = None
     context: int = 128
     vocabulary: int = 256

@@ -22,7 +22,7 @@ from ..blocks.registry import Catalog
 from ..genome.graph import Genome, Part, Stack, Training
 from .failures import failure_counts, failures_table
 from .files import mark, write_page_file
-from .model import Final, Outcome, RunView
+from .model import Final, Outcome, RunView, Volume
 from .naming import setting_texts, title_of, value_text
 from .panels import Panel, names_of, panels
 from .progress import tokens_spent
@@ -107,6 +107,8 @@ def cards(run: RunView) -> Iterator[Card]:
         flops = 100 * (winner.flops / best.flops - 1)
         note = f"bits per byte, at {percent(flops, decimals=0)} FLOPs per token"
         yield Card("winner against it", percent(difference), note)
+    if run.volume is not None:
+        yield Card("hypervolume of the front", f"{run.volume.value:.3f}", _volume(run.volume))
     failed = sum(e.failure is not None for e in run.evaluations)
     tried = len({e.genome for e in run.evaluations})
     yield Card("evaluations", f"{len(run.evaluations)}", f"{tried} genomes, {failed} failed")
@@ -117,6 +119,14 @@ def cards(run: RunView) -> Iterator[Card]:
 
 def _interval(final: Final) -> str:
     return f"{bits(final.mean)} ± {bits(final.half_interval)}"
+
+
+def _volume(volume: Volume) -> str:
+    reference = ", ".join(f"{name} {amount(value)}" for name, value in volume.reference)
+    return (
+        f"{volume.front} of {volume.genomes} genomes at {amount(volume.rung)} tokens; bits per "
+        f"byte times octaves, from {reference}"
+    )
 
 
 def _seeds(final: Final) -> str:

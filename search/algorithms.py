@@ -59,6 +59,8 @@ class Terms:
         shares: whether ``evolution`` assigns by shares.
         screen: whether ``evolution`` screens its children.
         judge: what ranks in ``evolution``; bits per byte from scratch unless given.
+        limits: the most of what is measured, by the names of objectives. Finalists keep them
+            whatever the algorithm makes of them.
     """
 
     seed: int
@@ -70,6 +72,7 @@ class Terms:
     shares: bool = True
     screen: bool = True
     judge: Judge | None = None
+    limits: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 Algorithm = Callable[[TraitBreeding, Terms], Breeder]
@@ -128,6 +131,7 @@ def _evolution(breeding: TraitBreeding, terms: Terms) -> Breeder:
         shares=terms.shares,
         screen=terms.screen,
         judge=terms.judge,
+        limits=terms.limits,
     )
 
 
@@ -173,6 +177,7 @@ def _nsga2(breeding: TraitBreeding, terms: Terms) -> Breeder:
         objectives=terms.objectives,
         births=terms.births,
         population=terms.population,
+        limits=terms.limits,
     )
 
 
@@ -186,6 +191,7 @@ def _nsga3(breeding: TraitBreeding, terms: Terms) -> Breeder:
         objectives=terms.objectives,
         births=terms.births,
         population=terms.population,
+        limits=terms.limits,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..evaluator.ladder import Ladder
@@ -11,6 +11,7 @@ from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
 from .draws import generator, name_of
 from .judging import FromScratch, Judge
+from .measures import NOTHING
 from .population import Origin, Population
 from .promotion import Promotions
 from .proposals import Proposer
@@ -30,10 +31,11 @@ class AsynchronousSearch:
     An ask hands out, in this order: work that its workers gave up, a promotion, a new genome while
     fewer than ``births`` were born. Its answer hangs on the events told and on the birth alone.
 
-    Only replica 0 is the search's; what is told of others is passed over. A result of weight below
+    Only replica 0 is the search's; of others only the noise is learned. A result of weight below
     0.5 ends the work that it answers and its genome is not proposed again, but it neither ranks,
     breeds nor promotes; one of weight 0 is as if never told. What ranks is for *judge* to say; it
-    is ``FromScratch`` unless given.
+    is ``FromScratch`` unless given. Whoever breaks *limits*, which only measuring shows, is not
+    promoted.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class AsynchronousSearch:
         population: int,
         births: int,
         judge: Judge | None = None,
+        limits: Mapping[str, float] = NOTHING,
     ) -> None:
         if population < 1 or births < 1:
             raise ValueError(
@@ -53,7 +56,7 @@ class AsynchronousSearch:
                 "give numbers above 0"
             )
         self.births = births
-        self.population = Population(size=population, rungs=ladder.rungs)
+        self.population = Population(size=population, rungs=ladder.rungs, limits=limits)
         self.work = Work()
         self._propose = propose
         self._identify = identify
@@ -61,6 +64,7 @@ class AsynchronousSearch:
         self._rungs = ladder.rungs
         self._promotions = Promotions(ladder, seed=seed)
         self._judge = judge or FromScratch()
+        self._limits = limits
         self._closed = False
 
     @property
@@ -131,9 +135,18 @@ class AsynchronousSearch:
         self.work.answer(Key(result.genome, result.rung, result.replica))
         if result.rung not in self._rungs:
             return
+        self.population.learn(result, weight)
         changed = self._judge.learn(result, weight)
         if changed and weight >= TRUSTED:
             self._promotions.settle(result.genome, result.rung)
         for genome_id, score in changed.items():
-            self._promotions.score(genome_id, result.rung, score)
             self.population.score(genome_id, result.rung, score)
+            self._rank(genome_id, result.rung)
+        for rung in self._rungs if self._limits else ():
+            self._rank(result.genome, rung)
+
+    def _rank(self, genome_id: str, rung: int) -> None:
+        """Let a genome stand for promotion by its score, unless it breaks a limit of measures."""
+        feasible = self.population.feasible(genome_id)
+        score = self.population.scores(rung).get(genome_id) if feasible else None
+        self._promotions.score(genome_id, rung, score)

@@ -5,7 +5,8 @@ Deb et al. 2002 (10.1109/4235.996017); Deb & Jain 2014 (10.1109/TEVC.2013.228153
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from random import Random
 from typing import Any, NamedTuple
@@ -18,7 +19,8 @@ from ..evaluator.ladder import Ladder
 from .asynchronous import AsynchronousSearch
 from .breeding import Breeding, remembering
 from .draws import lot
-from .objectives import Objective
+from .measures import NOTHING
+from .objectives import Objective, Shown, resolved
 from .population import Population
 from .proposals import Proposal, Proposer, crossing, first, fresh, mutating, sampling
 from .tournament import Select
@@ -43,6 +45,9 @@ class Survivor(NamedTuple):
     room: float
 
 
+_Told = tuple[Sequence[Objective], list[tuple[str, float, Mapping[str, float]]]]
+"""What the survivors of a generation hang on."""
+
 Selection = Callable[[Sequence[Survivor], int, int], list[Survivor]]
 """(parents and children, how many survive, number of the generation) -> the survivors."""
 
@@ -55,6 +60,7 @@ def nsga2(
     objectives: Sequence[Objective],
     births: int,
     population: int = 20,
+    limits: Mapping[str, float] = NOTHING,
 ) -> AsynchronousSearch:
     """Return NSGA-II: non-dominated first, then those with the most room about them.
 
@@ -65,9 +71,10 @@ def nsga2(
         objectives: what is minimised.
         births: how many genomes are tried.
         population: how many survive a generation, and are born in the next.
+        limits: the most of what is measured, by name; who keeps them goes first.
     """
     generations = _Generations(breeding, objectives, ladder.lowest, population, _by_room)
-    return _search(breeding, generations, seed=seed, ladder=ladder, births=births)
+    return _search(breeding, generations, seed=seed, ladder=ladder, births=births, limits=limits)
 
 
 def nsga3(
@@ -78,6 +85,7 @@ def nsga3(
     objectives: Sequence[Objective],
     births: int,
     population: int = 20,
+    limits: Mapping[str, float] = NOTHING,
 ) -> AsynchronousSearch:
     """Return NSGA-III: non-dominated first, then those of neglected reference points.
 
@@ -93,11 +101,17 @@ def nsga3(
         )
     select = _by_reference(len(objectives), seed)
     generations = _Generations(breeding, objectives, ladder.lowest, population, select)
-    return _search(breeding, generations, seed=seed, ladder=ladder, births=births)
+    return _search(breeding, generations, seed=seed, ladder=ladder, births=births, limits=limits)
 
 
 def _search(
-    breeding: Breeding, generations: _Generations, *, seed: int, ladder: Ladder, births: int
+    breeding: Breeding,
+    generations: _Generations,
+    *,
+    seed: int,
+    ladder: Ladder,
+    births: int,
+    limits: Mapping[str, float],
 ) -> AsynchronousSearch:
     identify, sample = remembering(breeding.identify), sampling(breeding)
     select = _duel(generations)
@@ -109,7 +123,13 @@ def _search(
 
     propose = fresh((first(children, sample), sample), identify)
     return AsynchronousSearch(
-        propose, identify, seed=seed, ladder=ladder, population=births, births=births
+        propose,
+        identify,
+        seed=seed,
+        ladder=ladder,
+        population=births,
+        births=births,
+        limits=limits,
     )
 
 
@@ -165,25 +185,55 @@ class _Generations:
         self._rung = rung
         self._size = size
         self._select = select
-        self._passed: list[tuple[list[tuple[str, float]], list[Survivor]]] = []
+        self._passed: list[tuple[_Told, list[Survivor]]] = []
 
     def survivors(self, population: Population) -> list[Survivor]:
         """Return those who survived the last whole generation; none before the first."""
         ids, scores = population.living(), population.scores(self._rung)
+        objectives = resolved(self._objectives, population.noise, self._rung)
         for number in range(len(ids) // self._size):
             born = ids[number * self._size : (number + 1) * self._size]
-            told = [(genome_id, scores[genome_id]) for genome_id in born]
+            told = (
+                objectives,
+                [
+                    (genome_id, scores[genome_id], population.measures.of(genome_id))
+                    for genome_id in born
+                ],
+            )
             if number < len(self._passed) and self._passed[number][0] == told:
                 continue
             del self._passed[number:]  # a late result, or another score: all since is otherwise
             before = self._passed[-1][1] if self._passed else []
-            children = [self._newborn(population, *each) for each in told]
-            self._passed.append((told, self._select([*before, *children], self._size, number)))
+            children = [self._newborn(population, objectives, *each) for each in told[1]]
+            chosen = self._chosen(population, [*before, *children], number)
+            self._passed.append((told, chosen))
         return self._passed[-1][1] if self._passed else []
 
-    def _newborn(self, population: Population, genome_id: str, score: float) -> Survivor:
+    def _chosen(
+        self, population: Population, those: Sequence[Survivor], generation: int
+    ) -> list[Survivor]:
+        """Return who survives; where enough keep the limits and are known, they alone do."""
+        sound = [
+            each for each in those
+            if population.feasible(each.genome_id) and not any(map(math.isnan, each.point))
+        ]  # fmt: skip
+        if len(sound) >= self._size:
+            return self._select(sound, self._size, generation)
+        others = [each for each in those if each not in sound]
+        others.sort(key=lambda each: (each.point[0], each.genome_id))
+        return [*sound, *others][: self._size]
+
+    def _newborn(
+        self,
+        population: Population,
+        objectives: Sequence[Objective],
+        genome_id: str,
+        score: float,
+        measured: Mapping[str, float],
+    ) -> Survivor:
         costs = self._breeding.costs(population.genomes[genome_id])
-        point = tuple(objective.coordinate(score, costs) for objective in self._objectives)
+        shown = Shown(score, costs, measured)
+        point = tuple(objective.coordinate(shown) for objective in objectives)
         return Survivor(genome_id, point, 0.0)
 
 

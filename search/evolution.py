@@ -14,6 +14,7 @@ from .asynchronous import AsynchronousSearch
 from .breeding import TraitBreeding, remembering
 from .guide import guided
 from .judging import Judge
+from .measures import NOTHING
 from .niches import NICHED, with_niches
 from .objectives import QUALITY, Objective
 from .proposals import (
@@ -56,6 +57,7 @@ def regularized_evolution(
     shares: bool = True,
     screen: bool = True,
     judge: Judge | None = None,
+    limits: Mapping[str, float] = NOTHING,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
 
@@ -76,6 +78,7 @@ def regularized_evolution(
         shares: whether operators choose by the shares of traits and are chosen by their credit.
         screen: whether children are the most promising of several by a surrogate.
         judge: what ranks; bits per byte from scratch unless given.
+        limits: the most of what is measured, by name.
 
     Raises:
         ValueError: the shares are not from 0 to 1 together.
@@ -112,4 +115,5 @@ def regularized_evolution(
         population=population,
         births=births or 2 * population,
         judge=judge,
+        limits=limits,
     )

@@ -30,9 +30,9 @@ def with_niches(select: Select, breeding: TraitBreeding, *, share: float = NICHE
         return last[0][1]
 
     def elites_of(population: Population) -> dict[Hashable, str]:
-        places = population.snapshot.standings
+        _, _, broken, places = population.snapshot
         found: dict[Hashable, str] = {}
-        for name in sorted(places, key=lambda name: (-places[name], name)):
+        for name in sorted(places, key=lambda name: (name in broken, -places[name], name)):
             if name in population.genomes:
                 if name not in known:
                     known[name] = breeding.niche(population.genomes[name])

@@ -1,58 +1,101 @@
 """Objectives: what is minimised, and which of several candidates are better than the others.
 
 Quality leads: the first objective is bits per byte, by which winners are reported. Further ones are
-costs, computed from the genome itself and never taken from a record.
+costs, computed from the genome itself and never taken from a record, and what machines measured.
 """
 
 from __future__ import annotations
 
 import difflib
 import math
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import moocore
 import numpy as np
 import numpy.typing as npt
 
 from ..genome.cost import Costs
+from .measures import NOTHING
+from .noise import Noise
 
 REFERENCE = 1.1
 """The reference point of hypervolumes in every objective, after scaling the points to [0, 1]."""
 
 
+class Shown(NamedTuple):
+    """What is known of a genome at a rung: quality, costs, and measures by name."""
+
+    bits_per_byte: float
+    costs: Costs
+    measured: Mapping[str, float] = NOTHING
+
+
 @dataclass(frozen=True)
 class Objective:
-    """Something to minimise, computed from the bits per byte and the costs of a genome.
+    """Something to minimise, or to maximise, of what a genome showed.
 
-    ``noise`` is the difference that a repetition with another seed makes: values are compared on
-    a grid of that step, so that luck alone dominates nobody. ``log`` compares orders of size.
+    ``noise`` is the difference that a repetition makes: values are compared on a grid of that step,
+    so that luck alone dominates nobody. ``log`` compares orders of size. What is ``measured`` by
+    machines is not known of every genome, and of none before it is evaluated.
     """
 
     name: str
-    value: Callable[[float, Costs], float]
+    value: Callable[[Shown], float | None]
     noise: float = 0.0
     log: bool = False
+    measured: bool = False
+    maximised: bool = False
 
-    def coordinate(self, bits_per_byte: float, costs: Costs) -> float:
-        """Return the value on the scale on which candidates are compared."""
-        value = self.value(bits_per_byte, costs)
+    def place(self, value: float | None) -> float:
+        """Return a value on the scale on which candidates are compared, smaller is better.
+
+        What is not known has no place: NaN.
+        """
+        if value is None:
+            return math.nan
         if self.log:
             value = math.log(max(value, 1.0))
-        return round(value / self.noise) * self.noise if self.noise else value
+        return -value if self.maximised else value
+
+    def coordinate(self, shown: Shown) -> float:
+        """Return the place of what was shown, on the grid of the noise."""
+        place = self.place(self.value(shown))
+        if not self.noise or math.isnan(place):
+            return place
+        return round(place / self.noise) * self.noise
 
 
-QUALITY = Objective("bits_per_byte", lambda bits, costs: bits, noise=0.03)
+QUALITY = Objective("bits_per_byte", lambda shown: shown.bits_per_byte, noise=0.03)
 """Bits per byte on the search split; two seeds of a genome differ by about 0.03 (ENGINE 4)."""
+
+LOUD = math.log(2) / 2
+"""The step of what machines measure, a factor of 1.4: equal trainings beside others differ so."""
 
 OBJECTIVES = {
     objective.name: objective
     for objective in (
         QUALITY,
-        Objective("flops", lambda bits, costs: costs.flops, log=True),
-        Objective("active_flops", lambda bits, costs: costs.active_flops, log=True),
-        Objective("parameters", lambda bits, costs: costs.parameters, log=True),
-        Objective("carry_bytes", lambda bits, costs: costs.carry_bytes, log=True),
+        Objective("flops", lambda shown: shown.costs.flops, log=True),
+        Objective("active_flops", lambda shown: shown.costs.active_flops, log=True),
+        Objective("parameters", lambda shown: shown.costs.parameters, log=True),
+        Objective("carry_bytes", lambda shown: shown.costs.carry_bytes, log=True),
+        Objective(
+            "tokens_per_second",
+            lambda shown: shown.measured.get("tokens_per_second"),
+            noise=LOUD,
+            log=True,
+            measured=True,
+            maximised=True,
+        ),
+        Objective(
+            "peak_memory_bytes",
+            lambda shown: shown.measured.get("peak_memory_bytes"),
+            noise=LOUD,
+            log=True,
+            measured=True,
+        ),
     )
 }
 """The objectives by name."""
@@ -78,21 +121,36 @@ def objectives(names: Iterable[str]) -> tuple[Objective, ...]:
     return tuple(OBJECTIVES[name] for name in listed)
 
 
+def resolved(objectives: Sequence[Objective], noise: Noise, rung: int) -> tuple[Objective, ...]:
+    """Return the objectives with the noise of the first as it was found at a rung."""
+    quality, *others = objectives
+    return replace(quality, noise=noise.at(rung, assumed=quality.noise)), *others
+
+
 def undominated(points: Sequence[Sequence[float]]) -> list[int]:
-    """Return the places of the points that no other dominates; equals do not."""
-    if not points:
+    """Return the places of the points that no other dominates; equals do not.
+
+    A point that is not known in all coordinates is not compared.
+    """
+    found = np.asarray(points, dtype=float)
+    whole = np.flatnonzero(~np.isnan(found).any(axis=1)) if points else np.array([], dtype=int)
+    if not len(whole):
         return []
-    sound = moocore.is_nondominated(np.asarray(points, dtype=float), keep_weakly=True)
-    return np.flatnonzero(sound).tolist()
+    return whole[moocore.is_nondominated(found[whole], keep_weakly=True)].tolist()
 
 
 def best(points: Sequence[Sequence[float]]) -> int:
     """Return the place of the point to prefer; smaller coordinates are better.
 
     It is not dominated, and of those the one that alone adds most to their hypervolume, with the
-    points scaled to [0, 1]; then the one that stands first. Equal points add nothing.
+    points scaled to [0, 1]; then the one that stands first. Equal points add nothing. A coordinate
+    that is not known of all of them is passed over.
     """
-    scaled = _scaled(np.asarray(points, dtype=float))
+    found = np.asarray(points, dtype=float)
+    found = found[:, ~np.isnan(found).any(axis=0)]
+    if found.shape[1] == 1:
+        return int(np.argmin(found))
+    scaled = _scaled(found)
     front = np.flatnonzero(moocore.is_nondominated(scaled, keep_weakly=True))
     return int(front[np.argmax(moocore.hv_contributions(scaled[front], ref=REFERENCE))])
 

@@ -21,7 +21,7 @@ from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
 from .breeding import remembering
 from .coding import Coding
-from .objectives import QUALITY, Objective
+from .objectives import QUALITY, Objective, Shown
 from .optuna_study import distribution, empty_study
 from .population import Population
 from .proposals import Proposal, Proposer, first, fresh, sampling, starting
@@ -146,6 +146,11 @@ class _History:
         sampler: Callable[[int], BaseSampler],
         add: Callable[[optuna.Study, FrozenTrial], None],
     ) -> None:
+        unknown = [objective.name for objective in objectives if objective.measured]
+        if unknown:
+            raise ValueError(
+                f"Optuna's searches take no objectives of machines, but have {unknown}"
+            )
         self.coding = coding
         self.sampler = sampler
         self.distributions = dict[str, BaseDistribution]()
@@ -185,7 +190,7 @@ class _History:
         return create_trial(
             params=self._written[genome_id],
             distributions=self.distributions,
-            values=[objective.coordinate(score, costs) for objective in self._objectives],
+            values=[objective.coordinate(Shown(score, costs)) for objective in self._objectives],
         )
 
 

@@ -28,12 +28,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..blocks.ranges import Choice, Integer, Range, Real
 from ..genome.cost import Costs
 from .flat import Genes
-from .objectives import QUALITY, Objective
+from .objectives import QUALITY, Objective, Shown
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A genome that was tried: its genes, costs, and bits per byte by rung.
+    """A genome that was tried: its genes, costs, bits per byte by rung, and measures by name.
 
     ``failure`` is why it has no result, or none at the rung that it was promoted to. ``attributes``
     go with the trial as they are.
@@ -44,6 +44,7 @@ class Tried:
     scores: Mapping[int, float]
     failure: str = ""
     attributes: Mapping[str, object] = field(default_factory=dict[str, object])
+    measured: Mapping[str, float] = field(default_factory=dict[str, float])
 
 
 class StudyError(Exception):
@@ -91,12 +92,15 @@ def empty_study(
     storage: str | None = None,
     name: str | None = None,
 ) -> Study:
-    """Return a new study that minimises *objectives*, in memory unless a database is given."""
+    """Return a new study of *objectives*, in memory unless a database is given."""
     with quiet():
         study = optuna.create_study(
             storage=storage,
             study_name=name,
-            directions=[StudyDirection.MINIMIZE] * len(objectives),
+            directions=[
+                StudyDirection.MAXIMIZE if objective.maximised else StudyDirection.MINIMIZE
+                for objective in objectives
+            ],
         )
         study.set_metric_names([objective.name for objective in objectives])
     return study
@@ -104,10 +108,8 @@ def empty_study(
 
 def trial(tried: Tried, objectives: Sequence[Objective], *, top: int) -> FrozenTrial:
     """Return the trial of a genome; *top* is the rung where values compare."""
-    state = _state(tried, top)
-    values = None
-    if state == TrialState.COMPLETE:
-        values = [objective.value(tried.scores[top], tried.costs) for objective in objectives]
+    values = _values(tried, objectives, top)
+    state = _state(tried, values)
     return create_trial(
         state=state,
         values=values,
@@ -162,7 +164,17 @@ def readable(name: str) -> Generator[None]:
         raise StudyError(f"the database cannot be used for studies: {error}") from error
 
 
-def _state(tried: Tried, top: int) -> TrialState:
+def _values(tried: Tried, objectives: Sequence[Objective], top: int) -> list[float] | None:
+    """Return the values at the rung where they compare, None where they are not all known."""
+    if tried.failure or top not in tried.scores:
+        return None
+    shown = Shown(tried.scores[top], tried.costs, tried.measured)
+    values = [objective.value(shown) for objective in objectives]
+    known = [value for value in values if value is not None]
+    return known if len(known) == len(values) else None
+
+
+def _state(tried: Tried, values: list[float] | None) -> TrialState:
     if tried.failure or not tried.scores:
         return TrialState.FAIL
-    return TrialState.COMPLETE if top in tried.scores else TrialState.PRUNED
+    return TrialState.PRUNED if values is None else TrialState.COMPLETE

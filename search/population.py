@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import Birth
+from .measures import NOTHING, Measures
+from .noise import Noise
 from .standing import standings
 
 Age = tuple[int, str]
@@ -30,10 +33,14 @@ OLDEST = 16
 
 
 class Snapshot(NamedTuple):
-    """What stood at a moment: the version of the population, scores by rung, and standings."""
+    """What stood at a moment: the version of the population, scores by rung, and standings.
+
+    ``broken`` are those that were measured to break a limit.
+    """
 
     version: int
     scores: Mapping[int, Mapping[str, float]]
+    broken: frozenset[str]
     standings: Mapping[str, float]
 
 
@@ -41,11 +48,16 @@ class Population:
     """What is known of the genomes of a search, by their ids.
 
     The *living* are the last ``size`` by birth of those with a score at the lowest rung. Failures
-    have none: they neither breed nor take a place from those that can.
+    have none: they neither breed nor take a place from those that can. ``limits`` are of measures.
     """
 
-    def __init__(self, *, size: int, rungs: Sequence[int]) -> None:
+    def __init__(
+        self, *, size: int, rungs: Sequence[int], limits: Mapping[str, float] = NOTHING
+    ) -> None:
         self.size = size
+        self.measures = Measures()
+        self.noise = Noise()
+        self._limits = limits
         self._genomes: dict[str, Genome] = {}
         self._ages: dict[str, Age] = {}
         self._origins: dict[str, Origin] = {}
@@ -53,9 +65,11 @@ class Population:
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
         self._lowest = rungs[0]
         self.version = 0
-        """How often a score was set: what is computed of the scores is good for one version."""
+        """How often a score or a measure was set: what is computed of them is good for one."""
         self._by_age: list[tuple[Age, str]] = []
-        self._snapshot = Snapshot(0, self._copied(), {})
+        self._changes = 0
+        self._taken = 0
+        self._snapshot = self._shot()
 
     @property
     def genomes(self) -> Mapping[str, Genome]:
@@ -88,7 +102,7 @@ class Population:
         When one is taken hangs on the changes alone, not on who looks.
         """
         taken = self._snapshot
-        if taken.scores and not taken.standings:
+        if not taken.standings:
             self._snapshot = taken._replace(standings=standings(taken.scores))
         return self._snapshot
 
@@ -125,7 +139,17 @@ class Population:
         else:
             self._scores[rung][genome_id] = bits_per_byte
         self._enter(genome_id)
-        self._change(min(OLDEST, AGE * self.version))
+        self._change(min(OLDEST, AGE * self._changes))
+
+    def learn(self, result: Result, weight: float) -> None:
+        """Take in what a result says of speed, memory and noise."""
+        self.version += self.measures.add(result, weight)
+        if self.noise.add(result, weight):
+            self._change(0)
+
+    def feasible(self, genome_id: str) -> bool:
+        """Whether a genome keeps the limits of measures, as far as it was measured."""
+        return self.measures.within(genome_id, self._limits)
 
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""
@@ -153,12 +177,15 @@ class Population:
             self._change(0)
 
     def _change(self, oldest: float) -> None:
-        self.version += 1
-        if self.version - self._snapshot.version >= oldest:
-            self._snapshot = Snapshot(self.version, self._copied(), {})
+        self.version, self._changes = self.version + 1, self._changes + 1
+        if self._changes - self._taken >= oldest:
+            self._taken, self._snapshot = self._changes, self._shot()
 
-    def _copied(self) -> dict[int, dict[str, float]]:
-        return {rung: dict(scores) for rung, scores in self._scores.items()}
+    def _shot(self) -> Snapshot:
+        scores = {rung: dict(there) for rung, there in self._scores.items()}
+        known = scores[self._lowest] if self._limits else ()
+        broken = frozenset(name for name in known if not self.feasible(name))
+        return Snapshot(self.version, scores, broken, {})
 
     def _enter(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:

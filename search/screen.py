@@ -19,7 +19,7 @@ from ..genome.graph import Genome
 from ..genome.traits import Trait
 from .breeding import TraitBreeding
 from .linear import Floats, normal_scores
-from .objectives import REFERENCE, Objective
+from .objectives import REFERENCE, Objective, Shown, resolved
 from .population import Population, Snapshot
 from .proposals import Proposal, Proposer
 from .surrogate import Surrogate
@@ -70,8 +70,12 @@ def screened(
 def choosing(
     breeding: TraitBreeding, objectives: Sequence[Objective]
 ) -> Callable[[Population], Choose | None]:
-    """Return what learns to choose from a population, once for each of its states."""
+    """Return what learns to choose from a population, once for each of its states.
+
+    What machines measure is not known of a genome before, so it has no say here.
+    """
     known: dict[str, Known] = {}
+    foreseen = [objective for objective in objectives if not objective.measured]
     last: list[tuple[int, Choose]] = []
 
     def choice(population: Population) -> Choose | None:
@@ -91,8 +95,9 @@ def choosing(
                 known[name] = Known(breeding.traits(genome), breeding.costs(genome))
         merits = normal_scores([places[name] for name in names])
         surrogate = Surrogate([known[name].traits for name in names], merits.tolist())
-        if len(objectives) == 1:
+        if len(foreseen) == 1:
             return _by_merit(breeding, surrogate)
+        wanted = resolved(foreseen, population.noise, population.lowest)
         scores = snapshot.scores[population.lowest]
         values = sorted((scores[name] for name in names), reverse=True)
         ranked = sorted(zip(merits.tolist(), names, strict=True))
@@ -100,7 +105,7 @@ def choosing(
             (merit, value, known[name].costs)
             for (merit, name), value in zip(ranked, values, strict=True)
         ]
-        return _by_front(breeding, surrogate, _Front(objectives, measured))
+        return _by_front(breeding, surrogate, _Front(wanted, measured))
 
     return choice
 
@@ -162,7 +167,8 @@ class _Front:
         return float(self._values[-1] + slope * (merit - best))
 
     def _point(self, value: float, costs: Costs) -> list[float]:
-        return [objective.coordinate(value, costs) for objective in self._objectives]
+        shown = Shown(value, costs)
+        return [objective.coordinate(shown) for objective in self._objectives]
 
     def _scaled(self, points: Floats) -> Floats:
         return (points - self._low) / np.where(self._span > 0, self._span, 1.0)

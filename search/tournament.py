@@ -8,9 +8,8 @@ from random import Random
 from typing import Protocol
 
 from ..genome.cost import Costs
-from ..genome.graph import Genome
 from .breeding import Breeding
-from .objectives import Objective, best, undominated
+from .objectives import Objective, Shown, best, resolved, undominated
 from .population import Population
 
 LEAD = 0.25
@@ -35,28 +34,45 @@ def tournament(
     All contenders stand at one rung (``Population.ground``). Fewer stand at the higher rungs, for
     they were selected once by promotion; there the same share of them contends. With several
     objectives, who is not dominated there contends whatever its age, and ``objectives.best`` of all
-    objectives decides, but for some tournaments (``LEAD``), which the first decides alone.
+    objectives decides, but for some tournaments (``LEAD``), which the first decides alone. Whoever
+    breaks a limit that only measuring shows stands behind all others.
     """
-    known: dict[str, Costs] = {}
+    costs: dict[str, Costs] = {}
+    priced: dict[str, list[float]] = {}
     fronts: list[tuple[tuple[int, int], list[str]]] = []
+    others = objectives[1:]
+    is_measured = any(objective.measured for objective in others)
 
-    def costs(genome_id: str, genome: Genome) -> Costs:
-        if genome_id not in known:
-            known[genome_id] = breeding.costs(genome)
-        return known[genome_id]
+    def further(population: Population, name: str) -> list[float]:
+        """Return the coordinates beside quality; those of costs alone are computed once."""
+        if name not in costs:
+            costs[name] = breeding.costs(population.genomes[name])
+        if name in priced:
+            return priced[name]
+        shown = Shown(0.0, costs[name], population.measures.of(name))
+        found = [objective.coordinate(shown) for objective in others]
+        if not is_measured:
+            priced[name] = found
+        return found
 
-    def point(population: Population, genome_id: str, score: float) -> list[float]:
-        cost = costs(genome_id, population.genomes[genome_id])
-        return [objective.coordinate(score, cost) for objective in objectives]
+    def points(population: Population, rung: int, names: Sequence[str]) -> list[list[float]]:
+        quality, scores = resolved(objectives, population.noise, rung)[0], population.scores(rung)
+        beside = [further(population, name) for name in names]
+        return [
+            [quality.coordinate(Shown(scores[name], costs[name])), *there]
+            for name, there in zip(names, beside, strict=True)
+        ]
 
     def front(population: Population, rung: int) -> list[str]:
         """Return who is not dominated at a rung, of all that were ever there."""
         state = population.version, rung
         if not fronts or fronts[0][0] != state:
-            scores = population.scores(rung)
-            names = [name for name in scores if name in population.genomes]
-            points = [point(population, name, scores[name]) for name in names]
-            fronts[:] = [(state, [names[n] for n in undominated(points)])]
+            names = [
+                name for name in population.scores(rung)
+                if name in population.genomes and population.feasible(name)
+            ]  # fmt: skip
+            sound = undominated(points(population, rung, names))
+            fronts[:] = [(state, [names[n] for n in sound])]
         return fronts[0][1]
 
     def select(population: Population, rng: Random, without: str = "") -> str | None:
@@ -68,9 +84,11 @@ def tournament(
             return None
         scores = population.scores(rung)
         count = min(len(ground), max(2, math.ceil(len(ground) * size / among)))
-        contenders = sorted(rng.sample(ground, count), key=lambda g: (scores[g], g))
+        drawn = rng.sample(ground, count)
+        contenders = [genome_id for genome_id in drawn if population.feasible(genome_id)] or drawn
+        contenders.sort(key=lambda genome_id: (scores[genome_id], genome_id))
         if len(objectives) == 1 or rng.random() < LEAD:
             return contenders[0]
-        return contenders[best([point(population, g, scores[g]) for g in contenders])]
+        return contenders[best(points(population, rung, contenders))]
 
     return select

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,19 @@ def test_a_flag_that_is_no_number_or_unknown_is_refused_with_usage(cli: Cli) -> 
 def test_limits_that_no_genome_keeps(cli: Cli) -> None:
     called = cli("run", "--device", "cpu", "--limit", "flops=1", "--dry-run")
     refused(called, Code.USAGE, "no genome is within the limits", "--limit")
+    assert re.search(r"limit of flops is 1, but the least of 64 small genomes has \d", called.err)
+
+
+def test_a_limit_of_memory_that_no_worker_keeps(cli: Cli) -> None:
+    called = cli("run", "--device", "cpu", "--limit", "memory=1Mi", "--dry-run")
+    refused(called, Code.USAGE, "memory is 1 MiB, but a worker without a genome holds", "--limit")
+
+
+def test_what_is_outside_of_the_limits_is_said_before_the_start(cli: Cli) -> None:
+    called = cli("run", "--device", "cpu", "--size", "demo", "--limit", "params=60k", "--dry-run")
+    assert called.code == 0
+    for name in ("llama", "gpt2", "llama-conv"):
+        assert f"the baseline {name} is outside" in called.out
 
 
 def test_a_store_below_a_file_and_a_url_that_is_none(cli: Cli, tmp_path: Path) -> None:

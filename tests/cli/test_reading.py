@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import log2
 from pathlib import Path
 from statistics import fmean
 
@@ -51,6 +52,22 @@ def test_nothing_beats_the_front(cli: Cli, tiny: Tiny, results: list[Result]) ->
         if not any(f <= flops and b <= bits and (f, b) != (flops, bits) for f, b in points.values())
     }
     assert {each["id"] for each in found["front"]} == brute
+
+
+def test_the_hypervolume_is_what_the_front_covers(cli: Cli, tiny: Tiny) -> None:
+    found = cli("winners", "--store", tiny.url, "--json").json
+    assert found["objectives"] == ["bits_per_byte", "flops"]
+    bits, flops = found["reference"]
+    corners = [(each["search_bits_per_byte"], each["flops_per_token"]) for each in found["front"]]
+    inside = sorted((b, f) for b, f in corners if b < bits and f < flops)
+    area, edge = 0.0, [b for b, _ in inside[1:]] + [bits]
+    for (low, cost), high in zip(inside, edge, strict=True):
+        area += (high - low) * log2(flops / cost)
+    assert found["hypervolume"] == pytest.approx(area)
+    state = cli("status", "--store", tiny.url, "--json").json["hypervolume"]
+    assert state["value"] == found["hypervolume"]
+    assert state["front"] == len(corners)
+    assert f"hypervolume {area:.3f} from bpb" in cli("status", "--store", tiny.url).out
 
 
 def test_the_tables_name_what_the_document_names(cli: Cli, tiny: Tiny) -> None:

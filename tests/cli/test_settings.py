@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 
 from praxis_evolve.cli.errors import CliError, Code
-from praxis_evolve.cli.settings import layered, parse_amount, user_file
+from praxis_evolve.cli.settings import layered, parse_amount, parse_limit, user_file
 
 
 @pytest.mark.parametrize(
-    ("text", "number"), [("450", 450), ("50k", 50_000), ("1.5M", 1_500_000), (" 4G ", 4 * 10**9)]
-)
+    ("text", "number"),
+    [
+        ("450", 450), ("50k", 50_000), ("64K", 64_000), ("1.5M", 1_500_000), (" 4G ", 4 * 10**9),
+        ("64Ki", 65_536), ("1.5Mi", 1_572_864), ("2Gi", 2**31),
+    ],
+)  # fmt: skip
 def test_amounts(text: str, number: int) -> None:
     assert parse_amount(text) == number
 
@@ -49,6 +53,40 @@ def test_lists_are_given_as_text_or_as_lists(
     assert found.rungs == (100, 300)
     assert found.limit == ("params=1M",)
     assert found.objectives == ("bpb", "params")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [["bpb,params", "carry"], "parameters, carry_bytes,bits_per_byte", ["params,carry,bpb"]],
+)
+def test_objectives_have_short_and_long_names_and_quality_leads(given: object) -> None:
+    found = layered({"objectives": given}).settings.objectives
+    assert found == ("bpb", "params", "carry")
+
+
+def test_limits_may_be_repeated_or_stand_in_one_text() -> None:
+    found = layered({"limit": ["params=5M,carry_bytes=64Ki", "memory=2G"]}).settings.limit
+    assert [parse_limit(text) for text in found] == [
+        ("params", 5_000_000), ("carry", 65_536), ("memory", 2 * 10**9),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        ({"objectives": "bpb,flops,flops"}, "'flops' is given twice"),
+        ({"objectives": "bpb,params,parameters"}, "'params' is given twice"),
+        ({"limit": ["carry=1k", "carry_bytes=2k"]}, "'carry' is given twice"),
+        ({"limit": "memori=2G"}, "did you mean 'memory'"),
+        ({"reference": "params=5M"}, "'params' is none of the objectives, which are bpb, flops"),
+        ({"reference": "bpb=-1"}, "'-1' is not a value above 0"),
+        ({"reference": "bpb=4", "objectives": "bpb"}, "one objective has no hypervolume"),
+    ],
+)
+def test_what_cannot_be_is_refused(flags: dict[str, object], why: str) -> None:
+    with pytest.raises(CliError) as raised:
+        layered(flags)
+    assert why in str(raised.value.why)
 
 
 def test_other_variables_with_the_prefix_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,13 @@ from random import Random
 
 import pytest
 
-from praxis_evolve.evaluator.result import Result
+from praxis_evolve.evaluator.result import Measurement, Result
 from praxis_evolve.genome.baselines import LEARNING_RATES, ROPE_BASES
 from praxis_evolve.genome.identity import architecture_id, genome_id
 from praxis_evolve.genome.starters import llama
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.market.errors import StoreError
-from praxis_evolve.market.manifest import Manifest
+from praxis_evolve.market.manifest import FORMAT, Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.search.base import (
     Asked,
@@ -30,7 +30,9 @@ from praxis_evolve.tests.market.loop import CATALOG, MANIFEST, invented
 GRID = len(LEARNING_RATES) * len(ROPE_BASES)
 
 
-def events(plan: Plan, *, workers: int = 1, close_after: int | None = None) -> list[Event]:
+def events(
+    plan: Plan, *, workers: int = 1, close_after: int | None = None, speeds: Random | None = None
+) -> list[Event]:
     """Run a plan to its end with invented results; the ordered log."""
     log, rng, number = list[Event](), Random(1), 0
     running = list[Assignment]()
@@ -47,9 +49,18 @@ def events(plan: Plan, *, workers: int = 1, close_after: int | None = None) -> l
         if not running:
             return log
         ended = running.pop(rng.randrange(len(running)))
-        tell(Finished(invented(plan.job(ended))))
+        tell(Finished(measured(invented(plan.job(ended)), speeds)))
         if close_after is not None and len(plan.results) == close_after:
             tell(Closed())
+
+
+def measured(result: Result, speeds: Random | None) -> Result:
+    """Return a result with invented columns of a machine, if there are speeds to draw."""
+    if speeds is None:
+        return result
+    speed, memory = 2 ** speeds.uniform(8, 14), speeds.randrange(1 << 20, 1 << 24)
+    columns = Measurement(tokens_per_second=speed, peak_memory_bytes=memory)
+    return replace(result, measured=columns)
 
 
 def asks(log: list[Event]) -> list[Assignment]:
@@ -151,6 +162,34 @@ def test_closing_leads_to_the_finals(after: int) -> None:
         assert any(a.origin == "finalist" for a in asks(log))
 
 
+def test_the_search_hears_nothing_of_a_baseline_outside_of_its_limits() -> None:
+    usual = Plan(MANIFEST, CATALOG)
+    most = usual.space.costs(llama(usual.space, layers=1)).parameters - 1
+    plan = Plan(replace(MANIFEST, parameters=most, births=24, finalists=9), CATALOG)
+    log = events(plan, workers=3)
+    tuned = {plan.identify(a.genome) for a in asks(log) if a.origin == "tuning"}
+    assert len(tuned) == 6
+    assert plan.rivals()
+    assert not tuned & set(plan.evolution.population.genomes)
+    assert not tuned & set(plan.chosen())
+    assert all(
+        plan.space.costs(a.genome).parameters <= most
+        for a in asks(log)
+        if a.replica == 0 and a.origin != "tuning"
+    )
+    assert replay(Plan(plan.manifest, CATALOG).search, log, author="me") is None
+
+
+def test_what_machines_measured_replays_from_the_log() -> None:
+    names = ("bits_per_byte", "tokens_per_second", "peak_memory_bytes")
+    manifest = replace(MANIFEST, objectives=names, births=60, tuned=False)
+    log, other = (
+        events(Plan(manifest, CATALOG), workers=3, speeds=Random(seed)) for seed in (1, 2)
+    )
+    assert replay(Plan(manifest, CATALOG).search, log, author="me") is None
+    assert [a.genome for a in asks(log)] != [a.genome for a in asks(other)]
+
+
 def test_a_failed_tuning_leaves_the_search_without_rivals() -> None:
     plan = Plan(MANIFEST, CATALOG)
     for number in range(GRID):
@@ -201,8 +240,39 @@ def test_a_manifest_of_the_second_format_has_neither_original_nor_history() -> N
     new = ("original", "history")
     old = {k: v for k, v in MANIFEST.to_dict().items() if k not in new} | {"format": 2}
     assert Manifest.from_dict(old) == MANIFEST
-    with pytest.raises(StoreError, match="format 4"):
-        Manifest.from_dict({**MANIFEST.to_dict(), "format": 4})
+    with pytest.raises(StoreError, match=f"format {FORMAT + 1}"):
+        Manifest.from_dict({**MANIFEST.to_dict(), "format": FORMAT + 1})
+
+
+def test_a_manifest_of_the_third_format_has_no_limit_of_memory_and_no_reference() -> None:
+    new = ("memory_bytes", "reference")
+    old = {k: v for k, v in MANIFEST.to_dict().items() if k not in new} | {"format": 3}
+    assert Manifest.from_dict(old) == MANIFEST
+    assert dict(MANIFEST.measured_limits) == {}
+
+
+def test_who_was_measured_to_break_a_limit_is_no_finalist() -> None:
+    manifest = replace(MANIFEST, finalists=4, births=24)
+    free, limited = (Plan(replace(manifest, memory_bytes=limit), CATALOG) for limit in (None, 1000))
+    log, heavy = list[Event](), set[str]()
+    for number in range(200):
+        if (asked := free.search.ask(Birth("run", "author", number))) is None:
+            break
+        log += [Asked(asked), Finished(weighed(invented(free.job(asked)), heavy))]
+        free.search.tell(log[-2:])
+    limited.search.tell(log)
+    assert 0 < len(set(free.chosen()) & heavy) < 4
+    assert limited.chosen()
+    assert not set(limited.chosen()) & heavy
+
+
+def weighed(result: Result, heavy: set[str]) -> Result:
+    """Every second genome takes more than 1,000 bytes."""
+    weighs = int(result.genome[:2], 16) % 2
+    if weighs:
+        heavy.add(result.genome)
+    measured = Measurement(peak_memory_bytes=900 + 200 * weighs)
+    return replace(result, measured=measured)
 
 
 def told(count: int = 4) -> tuple[Manifest, list[str]]:

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from praxis_evolve.evaluator.ladder import Ladder
-from praxis_evolve.evaluator.result import Result
+from praxis_evolve.evaluator.result import Measurement, Result
 from praxis_evolve.search.asynchronous import AsynchronousSearch
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Expired, Finished
+from praxis_evolve.search.proposals import fresh, sampling
 from praxis_evolve.search.random import random_search
 from praxis_evolve.search.toy import Toy
 
@@ -149,3 +150,27 @@ def test_closed_wants_nothing_new_but_waits_for_what_runs():
 def test_a_search_needs_a_genome(births: int):
     with pytest.raises(ValueError, match=f"births={births}; give numbers above 0"):
         search(births)
+
+
+def test_who_breaks_a_limit_that_only_measuring_shows_is_not_promoted():
+    heavy = Measurement(peak_memory_bytes=1001)
+    free, limited = (
+        AsynchronousSearch(
+            fresh((sampling(TOY),), TOY.identify), TOY.identify, seed=1,
+            ladder=Ladder((100, 300)), population=30, births=30, limits=limits,
+        )
+        for limits in ({}, {"peak_memory_bytes": 1000.0})
+    )  # fmt: skip
+    results = [TOY.evaluate(hand_out(free, number)) for number in range(9)]
+    ranked = sorted(results, key=lambda result: result.bits_per_byte or 9.0)
+    first = [replace(ranked[0], measured=heavy), *ranked[1:]]
+    asked = [limited.ask(birth(number)) for number in range(9)]
+    limited.tell([Asked(assignment) for assignment in asked if assignment])
+    for own in (free, limited):
+        own.tell([Finished(result) for result in first])
+    assert hand_out(free, 9).parents == (ranked[0].genome,)
+    assert hand_out(limited, 9).parents == (ranked[1].genome,)
+
+    light = replace(ranked[0], measured=Measurement(peak_memory_bytes=1))
+    limited.tell([Finished(light)])  # a second measurement: the median is within the limit
+    assert hand_out(limited, 10).parents == (ranked[0].genome,)

@@ -11,10 +11,12 @@ import pytest
 from deap import base, tools
 
 from praxis_evolve.evaluator.ladder import Ladder
+from praxis_evolve.evaluator.result import Measurement, Result
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished, Search
 from praxis_evolve.search.deap_nsga import nsga2, nsga3
-from praxis_evolve.search.objectives import objectives
+from praxis_evolve.search.objectives import Shown, objectives
 from praxis_evolve.search.random import random_search
+from praxis_evolve.search.replay import replay
 from praxis_evolve.search.simulation import simulate
 from praxis_evolve.search.toy import Toy
 
@@ -34,7 +36,7 @@ def born(log: list[Event]) -> list[Assignment]:
 
 def point(assignment: Assignment) -> tuple[float, ...]:
     bits, costs = TOY.evaluate(assignment).bits_per_byte or 0.0, TOY.costs(assignment.genome)
-    return tuple(objective.coordinate(bits, costs) for objective in WANTED)
+    return tuple(objective.coordinate(Shown(bits, costs)) for objective in WANTED)
 
 
 class Fitness(base.Fitness):
@@ -128,3 +130,29 @@ def test_results_that_come_late_make_another_past():
 def test_one_objective_has_no_reference_points():
     with pytest.raises(ValueError, match=r"NSGA-III needs two objectives.*'bits_per_byte'"):
         nsga3(TOY, seed=0, ladder=LADDER, objectives=objectives(["bits_per_byte"]), births=9)
+
+
+@pytest.mark.parametrize("make", [nsga2, nsga3])
+def test_who_breaks_a_limit_or_was_not_measured_survives_only_where_there_is_room(make: Any):
+    wanted = objectives(["bits_per_byte", "tokens_per_second"])
+
+    def first_letter(genome: Any) -> int:
+        return TOY.read(genome)[0]
+
+    def evaluate(assignment: Assignment) -> Result:
+        letter = first_letter(assignment.genome)  # the heavy are the fast, and 0 is not measured
+        columns = Measurement(tokens_per_second=1000.0 * letter, peak_memory_bytes=100 * letter + 1)
+        return replace(TOY.evaluate(assignment), measured=columns)
+
+    def search() -> Search:
+        limits = {"peak_memory_bytes": 350.0}
+        return make(
+            TOY, seed=4, ladder=LADDER, objectives=wanted, births=120, population=10, limits=limits
+        )
+
+    log = simulate(search(), evaluate, workers=3, seconds=Random.random, rng=Random(0))
+    genomes = {TOY.identify(each.genome): each.genome for each in born(log)}
+    parents = [first_letter(genomes[name]) for each in born(log)[60:] for name in each.parents]
+    assert set(parents) <= {1, 2, 3}
+    assert Counter(parents)[3] > len(parents) / 3
+    assert replay(search(), log, author="worker") is None

@@ -1,13 +1,22 @@
 """Ranks and hypervolumes against brute force."""
 
 import itertools
+import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.genome.cost import Costs
-from praxis_evolve.search.objectives import OBJECTIVES, QUALITY, REFERENCE, best, objectives
+from praxis_evolve.search.objectives import (
+    OBJECTIVES,
+    QUALITY,
+    REFERENCE,
+    Shown,
+    best,
+    objectives,
+    undominated,
+)
 
 Point = tuple[float, ...]
 steps = st.integers(0, 6).map(float)
@@ -64,15 +73,42 @@ def test_the_best_of_three_objectives_adds_the_largest_volume(points: list[Point
     check_best(points)
 
 
+def test_what_is_not_known_of_all_is_passed_over_and_who_lacks_it_is_in_no_front():
+    nan = float("nan")
+    assert best([(2.0, 1.0, nan), (1.0, 3.0, 0.0), (1.0, 2.0, 5.0)]) == 2
+    assert best([(2.0, nan), (1.0, 5.0)]) == 1
+    assert undominated([(2.0, nan), (1.0, 5.0), (3.0, 6.0), (3.0, 1.0)]) == [1, 3]
+    assert undominated([(2.0, nan)]) == []
+    assert undominated([]) == []
+
+
+@given(planes)
+def test_the_front_is_what_nothing_dominates(points: list[Point]):
+    expected = [i for i, p in enumerate(points) if not any(dominates(q, p) for q in points)]
+    assert undominated(points) == expected
+
+
+def test_what_machines_measure_is_compared_by_steps_and_the_faster_is_the_better():
+    costs = Costs(100, 1.0, 1.0, 1.0)
+
+    def speed(amount: float) -> float:
+        shown = Shown(3.0, costs, {"tokens_per_second": amount})
+        return OBJECTIVES["tokens_per_second"].coordinate(shown)
+
+    assert speed(2000.0) < speed(1000.0)
+    assert speed(1000.0) == speed(1100.0)
+    assert math.isnan(OBJECTIVES["peak_memory_bytes"].coordinate(Shown(3.0, costs)))
+
+
 def test_noise_is_no_difference():
     costs = Costs(100, 1.0, 1.0, 1.0)
-    assert QUALITY.coordinate(3.000, costs) == QUALITY.coordinate(3.010, costs)
-    assert QUALITY.coordinate(3.00, costs) < QUALITY.coordinate(3.06, costs)
+    assert QUALITY.coordinate(Shown(3.000, costs)) == QUALITY.coordinate(Shown(3.010, costs))
+    assert QUALITY.coordinate(Shown(3.00, costs)) < QUALITY.coordinate(Shown(3.06, costs))
 
 
 def test_costs_are_compared_by_order_of_size():
     def flops(amount: float) -> float:
-        return OBJECTIVES["flops"].coordinate(3.0, Costs(1, amount, 1.0, 1.0))
+        return OBJECTIVES["flops"].coordinate(Shown(3.0, Costs(1, amount, 1.0, 1.0)))
 
     assert flops(4e6) - flops(2e6) == pytest.approx(flops(2e6) - flops(1e6))
     assert flops(0.0) == 0.0
@@ -81,7 +117,7 @@ def test_costs_are_compared_by_order_of_size():
 def test_objectives_are_found_by_name():
     found = objectives(["bits_per_byte", "parameters"])
     costs = Costs(7, 1.0, 2.0, 3.0)
-    assert [objective.value(3.0, costs) for objective in found] == [3.0, 7]
+    assert [objective.value(Shown(3.0, costs)) for objective in found] == [3.0, 7]
 
 
 def test_an_unknown_objective_suggests_the_nearest():

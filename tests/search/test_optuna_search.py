@@ -13,7 +13,7 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.space import Limits, Space
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished
 from praxis_evolve.search.draws import generator
-from praxis_evolve.search.objectives import objectives
+from praxis_evolve.search.objectives import Shown, objectives
 from praxis_evolve.search.optuna_search import optuna_nsga2, optuna_tpe
 from praxis_evolve.search.simulation import simulate
 from praxis_evolve.search.species import Species
@@ -48,7 +48,7 @@ def test_a_proposal_is_that_of_a_study_with_the_same_trials(names: list[str], mu
         trial = optuna.trial.create_trial(
             params=dict(TOY.encode(genome)),
             distributions=letters,
-            values=[objective.coordinate(bits, costs) for objective in wanted],
+            values=[objective.coordinate(Shown(bits, costs)) for objective in wanted],
         )
         study.add_trial(trial)
     for number in range(100, 104):
@@ -89,7 +89,7 @@ def test_generations_are_those_of_a_study_that_ran_alone():
         result = toy.evaluate(ours)
         search.tell([Asked(ours), Finished(result)])
         bits, costs = result.bits_per_byte or 0.0, toy.costs(ours.genome)
-        study.tell(theirs, [objective.coordinate(bits, costs) for objective in wanted])
+        study.tell(theirs, [objective.coordinate(Shown(bits, costs)) for objective in wanted])
     assert len(born) > 20
 
 

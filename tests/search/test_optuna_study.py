@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -63,6 +64,23 @@ def test_states_say_how_far_a_genome_came(url: str) -> None:
     assert [t.params["rate"] for t in trials] == [0.01, 0.02, 0.03, 0.04]
     assert trials[1].user_attrs["name"] == "g-0.02"
     assert [t.number for t in study.best_trials] == [0]
+
+
+def test_the_faster_is_the_better_and_only_what_was_measured_is_complete(url: str) -> None:
+    speeds = (("slow", 100.0), ("fast", 900.0), ("never", None))
+    several = [
+        replace(
+            tried(0.01, {300: 2.5}),
+            measured={} if speed is None else {"tokens_per_second": speed},
+            attributes={"name": name},
+        )
+        for name, speed in speeds
+    ]
+    wanted = objectives(["bits_per_byte", "tokens_per_second"])
+    states = write_study(several, wanted, top=300, storage=url, name="s", attributes={})
+    assert states == {"complete": 2, "pruned": 1}
+    study = optuna.load_study(study_name="s", storage=url)
+    assert [t.user_attrs["name"] for t in study.best_trials] == ["fast"]
 
 
 @pytest.mark.parametrize(

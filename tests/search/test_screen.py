@@ -21,8 +21,8 @@ from praxis_evolve.search.toy import Toy
 TOY = Toy(length=6, letters=3)
 ONE = objectives(["bits_per_byte"])
 TWO = (
-    Objective("bits_per_byte", lambda bits, costs: bits),
-    Objective("flops", lambda bits, costs: costs.flops),
+    Objective("bits_per_byte", lambda shown: shown.bits_per_byte),
+    Objective("flops", lambda shown: shown.costs.flops),
 )
 
 
