@@ -59,7 +59,8 @@ def optuna_tpe(
     """
 
     def sampler(seed: int) -> TPESampler:
-        return TPESampler(
+        make = _JointTPE if multivariate else TPESampler
+        return make(
             seed=seed, n_startup_trials=STARTUP, multivariate=multivariate, constant_liar=False
         )
 
@@ -83,7 +84,11 @@ def optuna_nsga2(
     """
 
     def sampler(seed: int) -> NSGAIISampler:
+<<<<<<< HEAD
         return _OrderedNSGAII(seed=seed, population_size=population)
+=======
+        return _NSGAII(seed=seed, population_size=population)
+>>>>>>> ab553276aace1a1359ef55075197217f8b9f692f
 
     history = _History(coding, objectives, sampler, _ask_and_tell)
     return _search(history, "nsga2", seed=seed, ladder=ladder, births=births)
@@ -194,6 +199,7 @@ class _History:
         )
 
 
+<<<<<<< HEAD
 class _OrderedNSGAII(NSGAIISampler):
     """NSGA-II that remembers the parents of a generation in the order in which it found them.
 
@@ -202,6 +208,35 @@ class _OrderedNSGAII(NSGAIISampler):
 
     def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
         return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
+=======
+class _JointTPE(TPESampler):
+    """TPE over all choices at once, which it need not look for in all trials."""
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the choices that all trials have in common."""
+        del trial
+        return _common_choices(study)
+
+
+class _NSGAII(NSGAIISampler):
+    """NSGA-II that need not look for the choices in all trials."""
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the choices that all trials have in common."""
+        del trial
+        return _common_choices(study)
+
+
+def _common_choices(study: optuna.Study) -> dict[str, BaseDistribution]:
+    """Return what Optuna would find by comparing every trial, for each ask: all have the same."""
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    found = trials[-1].distributions if trials else {}
+    return {name: each for name, each in sorted(found.items()) if not each.single()}
+>>>>>>> ab553276aace1a1359ef55075197217f8b9f692f
 
 
 def _distribution(values: Sequence[Value] | Range) -> BaseDistribution:

@@ -252,7 +252,7 @@ def test_a_manifest_of_the_third_format_has_no_limit_of_memory_and_no_reference(
 
 
 def test_who_was_measured_to_break_a_limit_is_no_finalist() -> None:
-    manifest = replace(MANIFEST, finalists=4, births=24)
+    manifest = replace(MANIFEST, finalists=4, births=24, looks=())
     free, limited = (Plan(replace(manifest, memory_bytes=limit), CATALOG) for limit in (None, 1000))
     log, heavy = list[Event](), set[str]()
     for number in range(200):
