@@ -84,11 +84,7 @@ def optuna_nsga2(
     """
 
     def sampler(seed: int) -> NSGAIISampler:
-<<<<<<< HEAD
-        return _OrderedNSGAII(seed=seed, population_size=population)
-=======
         return _NSGAII(seed=seed, population_size=population)
->>>>>>> ab553276aace1a1359ef55075197217f8b9f692f
 
     history = _History(coding, objectives, sampler, _ask_and_tell)
     return _search(history, "nsga2", seed=seed, ladder=ladder, births=births)
@@ -199,16 +195,6 @@ class _History:
         )
 
 
-<<<<<<< HEAD
-class _OrderedNSGAII(NSGAIISampler):
-    """NSGA-II that remembers the parents of a generation in the order in which it found them.
-
-    Optuna finds them by rank and remembers them by age, so that an ask changed the next.
-    """
-
-    def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
-        return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
-=======
 class _JointTPE(TPESampler):
     """TPE over all choices at once, which it need not look for in all trials."""
 
@@ -221,7 +207,15 @@ class _JointTPE(TPESampler):
 
 
 class _NSGAII(NSGAIISampler):
-    """NSGA-II that need not look for the choices in all trials."""
+    """NSGA-II that need not look for the choices in all trials, and whose asks change nothing.
+
+    Optuna finds the parents of a generation by rank and remembers them by age, so that the first
+    ask of a generation would have them in another order than the next.
+    """
+
+    def select_parent(self, study: optuna.Study, generation: int) -> list[FrozenTrial]:
+        """Return the parents of a generation in the order of age."""
+        return sorted(super().select_parent(study, generation), key=lambda trial: trial.number)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
@@ -236,7 +230,6 @@ def _common_choices(study: optuna.Study) -> dict[str, BaseDistribution]:
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     found = trials[-1].distributions if trials else {}
     return {name: each for name, each in sorted(found.items()) if not each.single()}
->>>>>>> ab553276aace1a1359ef55075197217f8b9f692f
 
 
 def _distribution(values: Sequence[Value] | Range) -> BaseDistribution:
