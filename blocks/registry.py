@@ -43,6 +43,7 @@ class Catalog:
 
     declarations: tuple[Declaration, ...]
     _by_name: Mapping[str, Declaration] = field(init=False, repr=False, compare=False)
+    _by_kind: Mapping[Kind, tuple[Declaration, ...]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         by_name: dict[str, Declaration] = {}

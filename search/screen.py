@@ -28,9 +28,6 @@ CANDIDATES = 8
 BYPASS = 0.2
 """How many children a proposal is chosen from, and the share of proposals that is not chosen."""
 
-MATURE = 3
-"""After how many populations of results there is enough to learn from."""
-
 QUANTILE = NormalDist().inv_cdf(0.975)
 
 MOST = 1024
@@ -80,8 +77,8 @@ def choosing(
 
     def choice(population: Population) -> Choose | None:
         snapshot = population.snapshot
-        if len(snapshot.standings) < MATURE * population.size:
-            return None
+        if len(snapshot.standings) < population.size:
+            return None  # the founders are what there is to learn from
         if not last or last[0][0] != snapshot.version:
             last[:] = [(snapshot.version, learned(population, snapshot))]
         return last[0][1]
