@@ -67,7 +67,7 @@ def test_the_most_promising_is_proposed_but_for_those_that_pass_by():
 def test_nobody_chooses_before_there_is_enough_to_learn_from():
     judge = choosing(TOY, ONE)
     assert judge(herd(79, 80)) is None
-    population = herd(80, 80)
+    population = herd(120, 80)
     assert judge(population) is not None
     offers = screened(offering([TOY.spell([0] * 6, "")]), choosing(TOY, ONE))
     assert offers(herd(5, 80), Random(0), "b") is not None
