@@ -12,7 +12,6 @@ from ..reports.quantities import amount
 from .options import JSON, RUN, STORE, store_of
 from .output import answer, answer_json, answer_table
 from .places import short, short_tokens
-from .settings import short_name
 
 if TYPE_CHECKING:
     from ..reports.model import Evaluation, Final
@@ -155,6 +154,7 @@ def _tables(run: Opened, top: int) -> None:
 
 
 def _front_table(run: Opened, front: Front, several: Sequence[Evaluation], top: int) -> None:
+    from .settings import short_name  # imports pydantic
     from .view import volume_of, volume_text, wanted
 
     names = wanted(run.manifest)
