@@ -30,6 +30,7 @@ not run again, so stop it as you like. A table whose data is missing is passed o
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,6 +40,7 @@ from pathlib import Path
 from random import Random
 from statistics import fmean
 
+from praxis_evolve.benchmarks.budget import Budgeted
 from praxis_evolve.benchmarks.comparison import END, VOLUME, Row, report
 from praxis_evolve.benchmarks.rows import add_row, digest_of, end_line, known_rows
 from praxis_evolve.benchmarks.searchers import SEARCHERS, Setting
@@ -46,7 +48,7 @@ from praxis_evolve.benchmarks.tables import TABLES, Table
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
-from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished, Search
+from praxis_evolve.search.base import Asked, Finished
 from praxis_evolve.search.objectives import OBJECTIVES, QUALITY, Objective, objectives
 from praxis_evolve.search.simulation import simulate
 
@@ -55,30 +57,11 @@ QUICK = ["random", "local", "aging-64/16", "evolution"]
 
 SOURCES = (
     "search/*.py",
+    "benchmarks/budget.py",
     "benchmarks/engine.py",
     "benchmarks/searchers.py",
     "benchmarks/tables/*.py",
 )
-
-
-class Bounded:
-    """A search that asks for nothing more when its results took so many simulated seconds."""
-
-    def __init__(self, search: Search, seconds: float | None) -> None:
-        self._search = search
-        self._left = seconds
-
-    def ask(self, birth: Birth) -> Assignment | None:
-        """Return what the search asks for, None when the time is up."""
-        spent = self._left is not None and self._left <= 0
-        return None if spent else self._search.ask(birth)
-
-    def tell(self, events: Sequence[Event]) -> None:
-        """Tell the search, and take what results took from what is left."""
-        self._search.tell(events)
-        for event in events:
-            if isinstance(event, Finished) and self._left is not None:
-                self._left -= event.result.measured.seconds
 
 
 def run(table: Table, searcher: str, seed: int, asked: argparse.Namespace) -> Row:
@@ -86,7 +69,11 @@ def run(table: Table, searcher: str, seed: int, asked: argparse.Namespace) -> Ro
     setting = setting_of(table, seed, asked)
     start = time.perf_counter()
     log = simulate(
-        Bounded(SEARCHERS[searcher](setting), asked.seconds),
+        Budgeted(
+            SEARCHERS[searcher](setting),
+            math.inf if asked.seconds is None else asked.seconds,
+            lambda result: result.measured.seconds,
+        ),
         partial(table.evaluate, seed=seed if asked.training == "seed" else 0),
         workers=asked.workers,
         seconds=lambda rng: rng.lognormvariate(0.0, 1.0),

@@ -24,7 +24,7 @@ import platform
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from statistics import correlation, fmean
@@ -34,7 +34,7 @@ import torch
 
 from praxis_evolve.benchmarks.rows import add_row, end_line, known_rows
 from praxis_evolve.blocks.registry import Catalog, installed
-from praxis_evolve.cli.launch import EQUAL
+from praxis_evolve.cli.bounds import preset_space
 from praxis_evolve.evaluator.evaluate import Evaluator
 from praxis_evolve.evaluator.heritage import begin
 from praxis_evolve.evaluator.job import Job, Setup
@@ -49,8 +49,8 @@ from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.identity import canonical, genome_id
 from praxis_evolve.genome.inheritance import inheritance
 from praxis_evolve.genome.mutation import mutate
-from praxis_evolve.genome.space import Limits, Space
-from praxis_evolve.genome.starters import llama, starters
+from praxis_evolve.genome.space import Space
+from praxis_evolve.genome.starters import starters
 from praxis_evolve.search.intervals import Summary, summary
 
 SHARES = (1 / 16, 1 / 8, 1 / 4, 1 / 2, 1)
@@ -76,7 +76,7 @@ def main() -> None:
     options = _options()
     if not options.table:
         catalog = installed()
-        pairs = list(bred(_space(catalog), options.children, options.parents))
+        pairs = list(bred(preset_space(catalog, PRESET), options.children, options.parents))
         end_line(options.out)
         with tempfile.TemporaryDirectory() as folder:
             _measure(options, catalog, pairs, Path(folder))
@@ -276,14 +276,6 @@ class Trainer:
 
     def _bits(self, model: Model) -> float:
         return measure(model, self._evaluator.windows("search")).bits_per_byte
-
-
-def _space(catalog: Catalog) -> Space:
-    """The space of ``run`` with its default limits."""
-    space = Space(catalog, widths=(PRESET.width,), context=PRESET.context)
-    flops = round(EQUAL * space.costs(llama(space, layers=PRESET.layers)).flops)
-    limits = Limits(visits=4 * PRESET.layers, parameters=PRESET.parameters, flops=float(flops))
-    return replace(space, limits=limits)
 
 
 def _text(found: Summary) -> str:

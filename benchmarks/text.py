@@ -47,7 +47,13 @@ TEXTS = (EMBEDDED, "tinyshakespeare")
 ENDLESS = [name for name in OWN if name not in ("halving", "hyperband")]
 """The searches that tokens can end; the two others plan a number of births."""
 
-SOURCES = ("search/*.py", "genome/*.py", "evaluator/*.py", "benchmarks/text_run.py")
+SOURCES = (
+    "search/*.py",
+    "genome/*.py",
+    "evaluator/*.py",
+    "benchmarks/budget.py",
+    "benchmarks/text_run.py",
+)
 
 
 @cache

@@ -13,20 +13,20 @@ from types import MappingProxyType
 
 import torch
 
+from praxis_evolve.benchmarks.budget import Budgeted
 from praxis_evolve.benchmarks.comparison import Row
 from praxis_evolve.blocks.registry import installed
-from praxis_evolve.cli.launch import EQUAL
+from praxis_evolve.cli.bounds import preset_space
 from praxis_evolve.evaluator.evaluate import Evaluator
 from praxis_evolve.evaluator.job import Job, Setup
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.preset import PRESETS
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.task import Task, embedded_task, save_task, text_task
-from praxis_evolve.genome.space import Limits, Space
-from praxis_evolve.genome.starters import llama, starters
+from praxis_evolve.genome.starters import starters
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.search.algorithms import DEFAULT, Terms, algorithm
-from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished, Search
+from praxis_evolve.search.base import Asked, Assignment, Event, Finished, Search
 from praxis_evolve.search.campaign import Agenda, Campaign, Entrant
 from praxis_evolve.search.evolution import population_for
 from praxis_evolve.search.finals import finalists
@@ -74,35 +74,20 @@ class Plan:
         return self.ladder.tokens(self.births)
 
 
-class Spending:
-    """A search that asks for nothing more when its trainings took so many tokens."""
-
-    def __init__(self, search: Search, ladder: Ladder, tokens: int) -> None:
-        self._search = search
-        self._ladder = ladder
-        self._left = tokens
-
-    def ask(self, birth: Birth) -> Assignment | None:
-        """Return what the search asks for, None when all is spent."""
-        return self._search.ask(birth) if self._left > 0 else None
-
-    def tell(self, events: Sequence[Event]) -> None:
-        """Tell the search, and take what was trained from what is left."""
-        self._search.tell(events)
-        for event in events:
-            if isinstance(event, Finished):
-                self._left -= trained(event.result, self._ladder)
-
-
 def trained(result: Result, ladder: Ladder) -> int:
     """Return the tokens that a result took: a promotion goes on, what was refused took none."""
     return ladder.work(result.rung) if result.ok or result.measured.tokens_per_second else 0
 
 
+def budgeted(search: Search, plan: Plan) -> Search:
+    """Return a search that asks for nothing more when its trainings took the plan's tokens."""
+    return Budgeted(search, plan.tokens, lambda result: trained(result, plan.ladder))
+
+
 def run(text: str, searcher: str, seed: int, plan: Plan) -> Row:
     """Return the row of one run, with its winner's finals."""
     torch.set_num_threads(1)
-    species = Species(space())
+    species = Species(preset_space(installed(), PRESET))
     with tempfile.TemporaryDirectory() as folder:
         evaluator = Evaluator(setup(opened(text, plan.bench), Path(folder), plan), installed())
         seconds = list[float]()
@@ -115,7 +100,7 @@ def run(text: str, searcher: str, seed: int, plan: Plan) -> Row:
             return replace(found, replica=assignment.replica)
 
         start, busy = time.perf_counter(), time.process_time()
-        search = Spending(made(searcher, species, seed, plan), plan.ladder, plan.tokens)
+        search = budgeted(made(searcher, species, seed, plan), plan)
         log = simulate(search, evaluate, workers=1, seconds=lambda _: 1.0, rng=Random(seed))
         wall, busy = time.perf_counter() - start, time.process_time() - busy
         row = figures(log, plan)
@@ -192,14 +177,6 @@ def winner(
                 "passed_over": place,
             }
     raise RuntimeError("none of the best genomes passes the gate in every final")
-
-
-def space() -> Space:
-    """Return the space of ``run --size demo`` with its default limits."""
-    wide = Space(installed(), widths=(PRESET.width,), context=PRESET.context)
-    flops = round(EQUAL * wide.costs(llama(wide, layers=PRESET.layers)).flops)
-    limits = Limits(visits=4 * PRESET.layers, parameters=PRESET.parameters, flops=float(flops))
-    return replace(wide, limits=limits)
 
 
 def setup(task: Task, folder: Path, plan: Plan) -> Setup:

@@ -97,7 +97,11 @@ def wanted(manifest: Manifest) -> tuple[str, ...]:
 
 def volume_of(run: Opened) -> Volume | None:
     """Return what the front covers; None without a reference or a result."""
-    found = front_of(run)
+    return volume_below(run, front_of(run))
+
+
+def volume_below(run: Opened, found: Front | None) -> Volume | None:
+    """Return what a front of the run covers; None without a reference."""
     if found is None or found.hypervolume is None:
         return None
     reference = zip(map(short_name, wanted(run.manifest)), run.manifest.reference, strict=True)

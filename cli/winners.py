@@ -155,7 +155,7 @@ def _tables(run: Opened, top: int) -> None:
 
 def _front_table(run: Opened, front: Front, several: Sequence[Evaluation], top: int) -> None:
     from .settings import short_name  # imports pydantic
-    from .view import volume_of, volume_text, wanted
+    from .view import volume_below, volume_text, wanted
 
     names = wanted(run.manifest)
     answer(f"\nfront of the search at {short_tokens(front.rung)} tokens, one training each")
@@ -169,7 +169,7 @@ def _front_table(run: Opened, front: Front, several: Sequence[Evaluation], top: 
         cells += [amount(values[name]) for name in further]
         rows.append([short(member.genome), *cells, seen.origin])
     answer_table(head, rows)
-    if volume := volume_of(run):
+    if volume := volume_below(run, front):
         answer(volume_text(volume))
 
 

@@ -6,7 +6,7 @@ whether it is legal in a space (catalog, ranges, limits) is the space's to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
@@ -169,17 +169,21 @@ class Genome:
 
     def parts(self) -> Iterator[Part]:
         """Yield every named thing of the genome."""
-        for entry in self.pool:
-            yield entry.block
-            if entry.prelude is not None:
-                yield entry.prelude
-        for visit in self.route:
-            if visit.router is not None:
-                yield visit.router
-        stack = self.stack
-        yield from (stack.residual, stack.norm, stack.embedding)
-        if stack.exit is not None:
-            yield stack.exit
+        return parts_of(self.pool, self.route, self.stack)
+
+
+def parts_of(pool: Iterable[Entry], route: Iterable[Visit], stack: Stack) -> Iterator[Part]:
+    """Yield every named thing of these."""
+    for entry in pool:
+        yield entry.block
+        if entry.prelude is not None:
+            yield entry.prelude
+    for visit in route:
+        if visit.router is not None:
+            yield visit.router
+    yield from (stack.residual, stack.norm, stack.embedding)
+    if stack.exit is not None:
+        yield stack.exit
 
 
 def _is_sound(number: int, visit: Visit, pool: int) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -19,7 +19,7 @@ from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .exits import exit_places
 from .genes import LEGACY
-from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit
+from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
 from .labelling import Wiring, canonical_order
 from .memory import PerObject
 
@@ -246,17 +246,10 @@ class Form:
         return training if len(self._visits) > 1 else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
-        return any(self._catalog[part.name].segmented for part in self._living_parts())
-
-    def _living_parts(self) -> Iterator[Part]:
-        source, stack = self._source, self._source.stack
-        for number in self._entries:
-            entry = source.pool[number]
-            yield from (entry.block,) if entry.prelude is None else (entry.block, entry.prelude)
-        yield from (visit.router for visit in self._visits if visit.router is not None)
-        yield from (stack.residual, stack.norm, stack.embedding)
-        if stack.exit is not None:
-            yield stack.exit
+        source = self._source
+        pool = (source.pool[entry] for entry in self._entries)
+        parts = parts_of(pool, self._visits, source.stack)
+        return any(self._catalog[part.name].segmented for part in parts)
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""

@@ -6,6 +6,7 @@ A sentence names the rule, the value and the thing. Limits of size are the space
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
@@ -23,7 +24,7 @@ _sound = PerObject[bool]()
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     """Every part is in the catalog, stands where its kind may, and has legal settings."""
     for number, entry in enumerate(genome.pool):
-        yield from _unless_sound(entry, catalog, lambda: _entry_problems(number, entry, catalog))  # noqa: B023
+        yield from _unless_sound(entry, catalog, partial(_entry_problems, number, entry, catalog))
     for number, visit in enumerate(genome.route):
         if visit.router is not None:
             yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
@@ -49,7 +50,7 @@ def gene_problems(
         yield f"stack.tied {problem}"
     if problem := feedback_range(context).problem(stack.feedback):
         yield f"stack.feedback {problem} at a context of {context} tokens"
-    yield from _unless_sound(training, TRAINING, lambda: _training_problems(training))
+    yield from _unless_sound(training, TRAINING, partial(_training_problems, training))
 
 
 def succession_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:

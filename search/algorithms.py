@@ -167,24 +167,10 @@ def _hyperband(breeding: TraitBreeding, terms: Terms) -> Breeder:
     return hyperband(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
 
 
-def _nsga2(breeding: TraitBreeding, terms: Terms) -> Breeder:
-    from .deap_nsga import nsga2  # imports deap, which other searches do without
+def _nsga(breeding: TraitBreeding, terms: Terms, *, third: bool) -> Breeder:
+    from .deap_nsga import nsga2, nsga3  # imports deap, which other searches do without
 
-    return nsga2(
-        breeding,
-        seed=terms.seed,
-        ladder=terms.ladder,
-        objectives=terms.objectives,
-        births=terms.births,
-        population=terms.population,
-        limits=terms.limits,
-    )
-
-
-def _nsga3(breeding: TraitBreeding, terms: Terms) -> Breeder:
-    from .deap_nsga import nsga3  # as above
-
-    return nsga3(
+    return (nsga3 if third else nsga2)(
         breeding,
         seed=terms.seed,
         ladder=terms.ladder,
@@ -196,7 +182,7 @@ def _nsga3(breeding: TraitBreeding, terms: Terms) -> Breeder:
 
 
 def _tpe(breeding: TraitBreeding, terms: Terms, *, multivariate: bool = False) -> Breeder:
-    from .optuna_search import optuna_tpe  # imports optuna, which other searches do without
+    from .optuna_search import optuna_tpe  # imports optuna, as above
 
     return optuna_tpe(
         _flat(breeding),
@@ -238,8 +224,8 @@ OWN: Mapping[str, Algorithm] = MappingProxyType(
         "aging": _aging,
         "local": _local,
         "random": _random,
-        "nsga2": _nsga2,
-        "nsga3": _nsga3,
+        "nsga2": partial(_nsga, third=False),
+        "nsga3": partial(_nsga, third=True),
         "tpe": _tpe,
         "tpe-multivariate": partial(_tpe, multivariate=True),
         "optuna-nsga2": _optuna_nsga2,

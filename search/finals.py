@@ -8,7 +8,7 @@ is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -76,17 +76,27 @@ def finals(
     return [Entrant(genome, rung, replica, name) for replica in replicas for name, genome in named]
 
 
+def is_final(result: Result) -> bool:
+    """Return whether a result is a final that succeeded."""
+    return result.ok and result.replica > 0 and result.inherited_tokens == 0
+
+
 def by_replica(
-    results: Iterable[Result], genome_id: str, *, rung: int, test: bool = True
+    results: Iterable[Result],
+    genome_id: str,
+    *,
+    rung: int,
+    test: bool = True,
+    counts: Callable[[Result], bool] = is_final,
 ) -> dict[int, float]:
     """Return the bits per byte of a genome's finals by replica, on the test or search split.
 
-    Of several results of one replica the first counts.
+    Other results than finals count where *counts* says so; of several of one replica the first.
     """
     found: dict[int, float] = {}
     for result in results:
         bits = result.test_bits_per_byte if test else result.bits_per_byte
-        is_meant = result.genome == genome_id and result.rung == rung and _counts(result)
+        is_meant = result.genome == genome_id and result.rung == rung and counts(result)
         if is_meant and bits is not None:
             found.setdefault(result.replica, bits)
     return found
@@ -122,7 +132,3 @@ def verdict(difference: Summary) -> Verdict:
     if difference.high < 0:
         return "beat"
     return "did not beat" if difference.low >= 0 else "cannot tell"
-
-
-def _counts(result: Result) -> bool:
-    return result.ok and result.replica > 0 and result.inherited_tokens == 0

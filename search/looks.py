@@ -8,12 +8,13 @@ their own, so that what they say of the chosen owes nothing to the choice.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
 from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .campaign import Entrant
+from .finals import by_replica
 
 REPLICAS = (-1, -2)
 """The replicas of second looks; 0 is the search, those above are finals."""
@@ -29,22 +30,20 @@ def looks(
     return [Entrant(genome, rung, replica, "look") for replica in replicas for genome in contenders]
 
 
-def settled(results: Iterable[Result], contenders: Sequence[str], *, rung: int) -> list[str]:
+def settled(results: Sequence[Result], contenders: Sequence[str], *, rung: int) -> list[str]:
     """Return the ids of the contenders in the order of their mean on the search split.
 
     What counts is the search's own result and all looks at *rung*, from scratch. One that failed on
     a seed stands behind all that have more; those without a result keep their order at the end.
     """
-    found: dict[str, dict[int, float]] = {name: {} for name in contenders}
-    for result in results:
-        bits = result.bits_per_byte
-        is_meant = result.rung == rung and result.replica <= 0 and result.inherited_tokens == 0
-        if result.genome in found and is_meant and result.ok and bits is not None:
-            found[result.genome].setdefault(result.replica, bits)
 
     def place(name: str) -> tuple[int, float]:
-        bits = found[name]
+        bits = by_replica(results, name, rung=rung, test=False, counts=_chooses)
         looked = sum(replica < 0 for replica in bits)
         return -looked, fmean(bits.values()) if bits else math.inf
 
     return sorted(contenders, key=place)
+
+
+def _chooses(result: Result) -> bool:
+    return result.ok and result.replica <= 0 and result.inherited_tokens == 0

@@ -68,7 +68,7 @@ class Objective:
 
 
 QUALITY = Objective("bits_per_byte", lambda shown: shown.bits_per_byte, noise=0.03)
-"""Bits per byte on the search split; two seeds of a genome differ by about 0.03 (ENGINE 4)."""
+"""Bits per byte on the search split; two seeds of a genome differ by about 0.03."""
 
 LOUD = math.log(2) / 2
 """The step of what machines measure, a factor of 1.4: equal trainings beside others differ so."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 from statistics import NormalDist
-from typing import NamedTuple
 
 import moocore
 import numpy as np
@@ -35,13 +34,6 @@ MOST = 1024
 
 Choose = Callable[[Sequence[Genome]], int]
 """Returns the place of the most promising genome."""
-
-
-class Known(NamedTuple):
-    """What is known of a genome before it is measured."""
-
-    traits: frozenset[Trait]
-    costs: Costs
 
 
 def screened(
@@ -71,7 +63,8 @@ def choosing(
 
     What machines measure is not known of a genome before, so it has no say here.
     """
-    known: dict[str, Known] = {}
+    traits: dict[str, frozenset[Trait]] = {}
+    costs: dict[str, Costs] = {}
     foreseen = [objective for objective in objectives if not objective.measured]
     last: list[tuple[int, Choose]] = []
 
@@ -87,20 +80,21 @@ def choosing(
         places = snapshot.standings
         names = [name for name in population.by_birth() if name in places][-MOST:]
         for name in names:
-            if name not in known:
-                genome = population.genomes[name]
-                known[name] = Known(breeding.traits(genome), breeding.costs(genome))
+            if name not in traits:
+                traits[name] = breeding.traits(population.genomes[name])
         merits = normal_scores([places[name] for name in names])
-        surrogate = Surrogate([known[name].traits for name in names], merits.tolist())
+        surrogate = Surrogate([traits[name] for name in names], merits.tolist())
         if len(foreseen) == 1:
             return _by_merit(breeding, surrogate)
+        for name in names:
+            if name not in costs:
+                costs[name] = breeding.costs(population.genomes[name])
         wanted = resolved(foreseen, population.noise, population.lowest)
         scores = snapshot.scores[population.lowest]
         values = sorted((scores[name] for name in names), reverse=True)
         ranked = sorted(zip(merits.tolist(), names, strict=True))
         measured = [
-            (merit, value, known[name].costs)
-            for (merit, name), value in zip(ranked, values, strict=True)
+            (merit, value, costs[name]) for (merit, name), value in zip(ranked, values, strict=True)
         ]
         return _by_front(breeding, surrogate, _Front(wanted, measured))
 

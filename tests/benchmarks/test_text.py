@@ -19,14 +19,15 @@ from praxis_evolve.benchmarks.text import texts_of
 from praxis_evolve.benchmarks.text_run import (
     PRESET,
     Plan,
-    Spending,
+    budgeted,
     curve,
     made,
     opened,
-    space,
     trained,
 )
 from praxis_evolve.benchmarks.text_table import at, mean_curve, reached, tokens_to
+from praxis_evolve.blocks.registry import installed
+from praxis_evolve.cli.bounds import preset_space
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Measurement, Result
 from praxis_evolve.genome.starters import starters
@@ -38,7 +39,7 @@ from praxis_evolve.tests.test_benchmarks import output_of
 
 LADDER = Ladder((100, 300))
 PLAN = Plan(births=12, rungs=(100, 300), starters=False, bench=None)
-SPECIES = Species(space())
+SPECIES = Species(preset_space(installed(), PRESET))
 
 
 def result(rung: int, bits: float | None, *, speed: float = 0.0) -> Result:
@@ -65,7 +66,7 @@ def test_searches_spend_the_same_and_begin_alike(searcher: str, named: bool) -> 
         name = SPECIES.identify(assignment.genome)
         return replace(result(assignment.rung, 2 + lot(0, name)), genome=name, architecture=name)
 
-    search = Spending(made(searcher, SPECIES, 1, plan), plan.ladder, plan.tokens)
+    search = budgeted(made(searcher, SPECIES, 1, plan), plan)
     log = simulate(search, evaluate, workers=1, seconds=lambda _: 1.0, rng=Random(0))
     spent = curve([e.result for e in log if isinstance(e, Finished)], plan.ladder)[1]
     assert plan.tokens <= spent < plan.tokens + 300
