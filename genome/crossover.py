@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from .edit import moved, pruned
+from .fitting import another
 from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
 from .identity import genome_id
 from .repair import repair
@@ -36,9 +37,8 @@ def cross(mother: Genome, father: Genome, space: Space, rng: Random, birth: str)
     known = {genome_id(mother, space.catalog), genome_id(father, space.catalog)}
     for _ in range(TRIES):
         one, other = (mother, father) if rng.random() < 0.5 else (father, mother)
-        child = mixed(one, other, space, rng)
-        form = space.legal_form(child)
-        if form is not None and form.genome_id() not in known:
+        child = another(mixed(one, other, space, rng), space, rng, known=known)
+        if child is not None:
             return child
     one, other = (mother, father) if rng.random() < 0.5 else (father, mother)
     return repair(mixed(one, other, space, rng), space, rng, birth=birth)

@@ -8,6 +8,7 @@ from random import Random
 from types import MappingProxyType
 
 from .edit import pruned
+from .fitting import another
 from .gene_operators import (
     change_feedback,
     change_segments,
@@ -111,6 +112,8 @@ def mutate(
 ) -> Child:
     """Return a legal genome that is not the same as *genome*.
 
+    Where an edit costs more than a limit allows, something else gives way (``fitting``).
+
     Args:
         genome: the parent.
         space: where the child must be legal.
@@ -123,13 +126,14 @@ def mutate(
     Raises:
         ValueError: no child of ``TRIES`` is legal and different.
     """
-    parent = genome_id(genome, space.catalog)
+    known = genome_id(genome, space.catalog)
     for _ in range(TRIES):
         child = _edited(genome, space, rng, birth, _length(rng, edits, tail), operators)
-        if child is not None and _is_new(child.genome, parent, space):
-            return child
+        fit = child and another(child.genome, space, rng, known=(known,), parent=genome)
+        if child is not None and fit is not None:
+            return Child(fit, child.operator)
     raise ValueError(
-        f"none of {TRIES} mutations of genome {parent[:12]} is legal and different; "
+        f"none of {TRIES} mutations of genome {known[:12]} is legal and different; "
         "widen the space or its limits"
     )
 
@@ -152,11 +156,6 @@ def _edited(
         genome = pruned(edited)
         done.append(name)
     return Child(genome, "+".join(done))
-
-
-def _is_new(child: Genome, parent: str, space: Space) -> bool:
-    form = space.legal_form(child)
-    return form is not None and form.genome_id() != parent
 
 
 def _length(rng: Random, edits: int, tail: float) -> int:

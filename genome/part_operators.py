@@ -10,13 +10,12 @@ from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
 from .draw import blocks, fresh_of, fresh_part, pick, preludes
 from .edit import (
-    Place,
-    places,
     with_changed_entry,
     with_changed_visit,
     with_part,
     with_setting,
 )
+from .fitting import living_settings
 from .genes import PRECISIONS
 from .graph import Genome, Part
 from .identity import same_value
@@ -83,7 +82,7 @@ def unshare(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome |
 def perturb_setting(genome: Genome, space: Space, rng: Random, lineage: str) -> Genome | None:
     """Move one living setting of one part to a near value, now and then to any value."""
     del lineage
-    choice = pick(rng, _living_settings(genome, space.catalog))
+    choice = pick(rng, living_settings(genome, space.catalog))
     if choice is None:
         return None
     place, part, name = choice
@@ -178,14 +177,6 @@ def _like(fresh: Part, old: Part, declaration: Declaration) -> Part:
         if name in declaration.settings and declaration.settings[name].range.problem(value) is None
     }
     return Part(fresh.name, {**fresh.settings, **kept})
-
-
-def _living_settings(genome: Genome, catalog: Catalog) -> Sequence[tuple[Place, Part, str]]:
-    return [
-        (place, part, name)
-        for place, part in places(genome)
-        for name in catalog[part.name].alive(part.settings)
-    ]
 
 
 def _other_or_none(

@@ -126,6 +126,14 @@ class Space:
         problems, form = self._examine(genome)
         return None if problems else form
 
+    def excess(self, genome: Genome) -> float | None:
+        """Return how far *genome* is above the limits of cost, in parts of them; 0 if it is legal.
+
+        None if it breaks another rule.
+        """
+        problems, form = self._form(genome)
+        return None if problems or form is None else self._excess(form)
+
     def costs(self, genome: Genome) -> Costs:
         """Return what *genome* costs at this space's context, by formula."""
         return self.form_costs(canonical(genome, self.catalog))
@@ -160,6 +168,11 @@ class Space:
         )
 
     def _examine(self, genome: Genome) -> tuple[list[str], Form | None]:
+        problems, form = self._form(genome)
+        return (problems, None) if form is None else ([*problems, *self._cost_problems(form)], form)
+
+    def _form(self, genome: Genome) -> tuple[list[str], Form | None]:
+        """Return the problems of *genome* but for its costs, and its form if it has one."""
         problems = [*self.limits.problems(genome), *genome.problems()] or [
             *part_problems(genome, self.catalog),
             *gene_problems(genome.stack, genome.training, self.widths, self.context),
@@ -170,14 +183,18 @@ class Space:
         problems += routing_problems(genome, self.catalog)
         problems += mixing_problems(genome, self.catalog)
         try:
-            form = Form(genome, self.catalog)
+            return problems, Form(genome, self.catalog)
         except ValueError as error:
             return [*problems, str(error)], None
-        return [*problems, *self._cost_problems(form)], form
 
     def _cost_problems(self, form: Form) -> Iterator[str]:
         if self.limits.of_cost:
             yield from self.limits.cost_problems(self.form_costs(form.genome()))
+
+    def _excess(self, form: Form) -> float:
+        limits = self.limits.of_cost
+        found = self.form_costs(form.genome()) if limits else None
+        return sum(max(0.0, getattr(found, name) / most - 1) for name, most in limits.items())
 
     def form_costs(self, form: Genome) -> Costs:
         """Return what a genome in canonical form costs, as ``costs``."""

@@ -54,6 +54,7 @@ class Surrogate:
         told = _told(rows, y)
         self.fit = likeliest(rows, told, y)
         self._weights = told**self.fit.focus
+        self._unknown = (1.0 / len(y)) ** self.fit.focus
         self._known = rows
         kernel = _alike(rows, rows, self._weights) ** self.fit.power
         self._root = root(kernel + self.fit.noise * np.eye(len(y)))
@@ -61,8 +62,13 @@ class Surrogate:
         self._scale = math.sqrt(max(float(y @ self._solved) / len(y), 1e-12))
 
     def predict(self, traits: Sequence[Traits]) -> tuple[Floats, Floats]:
-        """Return mean and standard deviation of the value of each, noise left out."""
-        alike = _alike(self._rows(traits), self._known, self._weights) ** self.fit.power
+        """Return mean and standard deviation of the value of each, noise left out.
+
+        A trait that none of the known has makes a genome less like them, so less is known of it.
+        """
+        new = np.array([sum(trait not in self._places for trait in each) for each in traits])
+        rows = self._rows(traits)
+        alike = _alike(rows, self._known, self._weights, new * self._unknown) ** self.fit.power
         known = whitened(self._root, alike.T)
         variance = np.maximum(1.0 - (known**2).sum(axis=0), 1e-12)
         return alike @ self._solved, self._scale * np.sqrt(variance)
@@ -100,10 +106,13 @@ def _told(rows: Floats, values: Floats) -> Floats:
     return explained + 1.0 / len(values)
 
 
-def _alike(some: Floats, others: Floats, weights: Floats) -> Floats:
-    """Return the Tanimoto similarity of each of *some* to each of *others*."""
+def _alike(some: Floats, others: Floats, weights: Floats, besides: Floats | float = 0.0) -> Floats:
+    """Return the Tanimoto similarity of each of *some* to each of *others*.
+
+    *besides* weighs the traits of each of *some* that no other has.
+    """
     shared = (some * weights) @ others.T
-    either = (some @ weights)[:, None] + others @ weights - shared
+    either = (some @ weights + besides)[:, None] + others @ weights - shared
     return shared / np.where(either > 0, either, 1.0)
 
 

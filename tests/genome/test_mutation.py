@@ -191,7 +191,7 @@ TIGHT = Limits(visits=12, pool=8, parameters=400_000, flops=900_000, carry_bytes
 
 
 def test_all_that_is_bred_is_legal() -> None:
-    origins = breed(Space(installed(), widths=(32, 64), limits=TIGHT), random.Random(1), 600)
+    origins = breed(Space(installed(), widths=(32, 64), limits=TIGHT), random.Random(1), 1_000)
     # Few genomes have a block that reads segments.
     assert {*OPERATORS, "cross", "sample"} - set(origins) <= {"segments"}
 

@@ -121,3 +121,27 @@ def test_values_that_are_all_equal_are_no_failure() -> None:
     assert np.all(mean == 0)
     assert np.all(np.isfinite(spread))
     assert likeliest(np.ones((1, 1)), np.ones(1), np.zeros(1)).power in POWERS
+
+
+def test_less_is_known_of_what_has_a_trait_that_none_has() -> None:
+    rng = Random(4)
+    every = words(80, rng)
+    surrogate = Surrogate(every, [worth(word) - 1 for word in every])
+    fit = surrogate.fit
+    weights = {
+        trait: w**fit.focus for trait, w in told(every, np.array([worth(w) for w in every])).items()
+    }
+    new = Trait("0", "z")
+    weights[new] = (1 / 80) ** fit.focus
+    stranger = frozenset({trait for trait in every[0] if trait.slot != "0"} | {new})
+    alike = [weighed(stranger & b, weights) / weighed(stranger | b, weights) for b in every]
+    kernel = kernel_of(every, weights, fit.power) + fit.noise * np.eye(80)
+    near = np.array(alike) ** fit.power
+    _, (known, spread) = surrogate.predict([every[0], stranger])
+    _, (without,) = surrogate.predict([stranger - {new}])
+    explained = near @ np.linalg.solve(kernel, near)
+    values = np.array([worth(word) - 1 for word in every])
+    scale = values @ np.linalg.solve(kernel, values) / 80
+    assert spread == pytest.approx(np.sqrt(scale * (1 - explained)), rel=1e-6)
+    assert spread > known
+    assert spread > without
