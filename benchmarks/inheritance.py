@@ -275,7 +275,8 @@ class Trainer:
         return self._bits(model)
 
     def _bits(self, model: Model) -> float:
-        return measure(model, self._evaluator.windows("search")).bits_per_byte
+        windows = self._evaluator.windows("search", self._setup.ladder.top)
+        return measure(model, windows).bits_per_byte
 
 
 def _text(found: Summary) -> str:

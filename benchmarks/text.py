@@ -4,8 +4,8 @@
     python benchmarks/text.py --seeds 5 --workers 2      # stopped? call it again
     python benchmarks/text.py --seeds 5 --table          # only print what was measured
 
-One run is a text, a search and a seed. All search the space of ``run --size demo`` (its width,
-context and limits) on one ladder, until as many tokens were trained as so many births are expected
+One run is a text, a search and a seed. All search the space of ``run --size small`` (its width,
+context and limits) on one short ladder, until as many tokens were trained as so many births are expected
 to take (``--births``); what the gate refuses before its training costs nothing. No search is given
 starters unless ``--starters`` gives all of them to all. The seed also is that of the trainings, so
 that runs of one seed differ in the search alone.
@@ -132,8 +132,8 @@ def options() -> argparse.ArgumentParser:
     add("--baseline", default="random", help="the search that others are compared with")
     add("--seeds", type=int, default=5)
     add("--first", type=int, default=0, help="the first seed")
-    add("--births", type=int, default=256, help="the tokens are what so many births take")
-    add("--rungs", type=int, nargs="+", default=[5_000, 15_000, 45_000], help="in tokens")
+    add("--births", type=int, default=160, help="the tokens are what so many births take")
+    add("--rungs", type=int, nargs="+", default=[10_000, 30_000], help="in tokens")
     add("--starters", action="store_true", help="every search begins with all named starters")
     add("--workers", type=int, default=1, help="runs at once, one thread each")
     add("--out", type=Path, default=Path("runs/text.jsonl"))

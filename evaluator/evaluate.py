@@ -61,10 +61,10 @@ class Evaluator:
         """
         return _Evaluation(self, job).stable()
 
-    def windows(self, split: Split) -> Bytes:
-        """Return the fixed windows of the search or the test split, (N, context + 1)."""
+    def windows(self, split: Split, rung: int) -> Bytes:
+        """Return the fixed windows of the search or the test split at a rung, (N, context + 1)."""
         setup = self.setup
-        count = setup.test_windows if split == "test" else setup.search_windows
+        count = setup.test_windows if split == "test" else setup.windows_at(rung)
         return self._task.windows(split, context=setup.context, count=count)
 
     @property
@@ -252,7 +252,7 @@ class _Evaluation:
         return done.stop
 
     def _measure(self, model: Model) -> Stop | None:
-        windows = self._evaluator.windows("search")
+        windows = self._evaluator.windows("search", self._job.rung)
         fitness = measure(model, windows)
         if not math.isfinite(fitness.bits_per_byte):
             return Stop("diverged", f"the search split measures {fitness.bits_per_byte}")
@@ -265,7 +265,7 @@ class _Evaluation:
             if stop is not None:
                 return stop
         if self._job.test:
-            test = measure(model, self._evaluator.windows("test")).bits_per_byte
+            test = measure(model, self._evaluator.windows("test", self._job.rung)).bits_per_byte
             if not math.isfinite(test):
                 return Stop("diverged", f"the test split measures {test}")
             self._result = replace(self._result, test_bits_per_byte=test)

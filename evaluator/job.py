@@ -15,6 +15,9 @@ from ..genome.text import to_json
 from .ladder import Ladder
 from .result import Failure, Result
 
+LEAST_WINDOWS = 64
+"""The fewest windows of the search split that a rung is measured on, where the setup has more."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -54,7 +57,8 @@ class Setup:
         rungs: training tokens, rising.
         context: tokens of a window.
         batch: windows of a step.
-        search_windows: windows of the search split that fitness is measured on.
+        search_windows: windows of the search split that fitness is measured on at the top rung;
+            lower rungs, where differences are larger, have their share of them (``windows_at``).
         test_windows: windows of the test split.
         seconds: the longest that one evaluation may take.
         memory_bytes: the most memory that a worker may hold; None is no limit.
@@ -94,6 +98,14 @@ class Setup:
         """Return the seed of a replica: of the task, not of the genome, so that genomes pair."""
         digest = hashlib.sha256(f"{self.task_digest}/{replica}".encode()).digest()
         return int.from_bytes(digest[:6], "big")
+
+    def windows_at(self, rung: int) -> int:
+        """Return how many windows of the search split fitness is measured on at a rung.
+
+        That they grow with the training keeps measuring at one share of the time.
+        """
+        share = min(1.0, rung / self.rungs[-1])
+        return min(self.search_windows, max(LEAST_WINDOWS, round(self.search_windows * share)))
 
     def checkpoint_path(self, genome: str, rung: int, replica: int, heritage: str = "") -> Path:
         """Return where the stable state of a genome (by id) at a rung is kept, from its line."""

@@ -18,7 +18,8 @@ class Preset:
 
     ``layers`` is the depth of starters and baselines, a mixer and a feed-forward each;
     ``parameters`` the largest model; ``seconds`` the longest evaluation; ``tokens_per_second`` what
-    a worker is taken to train where nobody else uses the machine.
+    a worker is taken to train where nobody else uses the machine. ``search_windows`` are enough
+    for which windows they are to matter no more than the seed of a training.
     """
 
     name: str
@@ -28,8 +29,8 @@ class Preset:
     batch: int
     rungs: tuple[int, ...]
     parameters: int
-    search_windows: int = 64
-    test_windows: int = 256
+    search_windows: int
+    test_windows: int
     seconds: float
     tokens_per_second: int
 
@@ -37,43 +38,48 @@ class Preset:
 _ALL = (
     Preset(
         name="cpu-demo", width=64, layers=2, context=64, batch=4, rungs=(8_000, 24_000),
-        parameters=600_000, test_windows=128, seconds=60, tokens_per_second=9_000,
+        parameters=600_000, search_windows=192, test_windows=256,
+        seconds=60, tokens_per_second=9_000,
     ),
     Preset(
         name="cpu-small", width=64, layers=4, context=128, batch=4,
         rungs=(28_000, 56_000, 100_000),
-        parameters=1_000_000, seconds=600, tokens_per_second=9_000,
+        parameters=1_000_000, search_windows=256, test_windows=512,
+        seconds=600, tokens_per_second=9_000,
     ),
     Preset(
         name="cpu-medium", width=96, layers=4, context=128, batch=4,
         rungs=(150_000, 450_000, 1_350_000),
-        parameters=2_000_000, seconds=1_800, tokens_per_second=10_000,
+        parameters=2_000_000, search_windows=512, test_windows=1_024,
+        seconds=1_800, tokens_per_second=10_000,
     ),
     Preset(
         name="cpu-large", width=128, layers=6, context=256, batch=4,
         rungs=(400_000, 1_200_000, 3_600_000),
-        parameters=6_000_000, seconds=7_200, tokens_per_second=4_000,
+        parameters=6_000_000, search_windows=512, test_windows=1_024,
+        seconds=7_200, tokens_per_second=4_000,
     ),
     Preset(
         name="gpu-demo", width=64, layers=2, context=64, batch=16, rungs=(48_000, 144_000),
-        parameters=600_000, test_windows=128, seconds=60, tokens_per_second=80_000,
+        parameters=600_000, search_windows=512, test_windows=1_024,
+        seconds=60, tokens_per_second=80_000,
     ),
     Preset(
         name="gpu-small", width=128, layers=4, context=256, batch=16,
         rungs=(1_000_000, 3_000_000, 9_000_000),
-        parameters=4_000_000, search_windows=256, test_windows=1_024,
+        parameters=4_000_000, search_windows=1_024, test_windows=4_096,
         seconds=600, tokens_per_second=200_000,
     ),
     Preset(
         name="gpu-medium", width=384, layers=6, context=512, batch=16,
         rungs=(5_000_000, 15_000_000, 45_000_000),
-        parameters=40_000_000, search_windows=256, test_windows=1_024,
+        parameters=40_000_000, search_windows=1_024, test_windows=4_096,
         seconds=3_600, tokens_per_second=150_000,
     ),
     Preset(
         name="gpu-large", width=768, layers=12, context=1_024, batch=32,
         rungs=(30_000_000, 90_000_000, 270_000_000),
-        parameters=250_000_000, search_windows=256, test_windows=1_024,
+        parameters=250_000_000, search_windows=1_024, test_windows=4_096,
         seconds=14_400, tokens_per_second=60_000,
     ),
 )  # fmt: skip

@@ -1,4 +1,5 @@
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -23,6 +24,14 @@ def test_seeds_are_of_the_task_and_the_replica() -> None:
     assert len(seeds) == 4
     assert all(0 <= seed < 2**48 for seed in seeds)
     assert SETUP.seed(0) == Setup(task="u", task_digest="d", folder="", rungs=(1,)).seed(0)
+
+
+def test_longer_trainings_are_measured_on_more_windows() -> None:
+    setup = replace(SETUP, rungs=(1_000, 4_000, 10_000), search_windows=500)
+    assert [setup.windows_at(rung) for rung in setup.rungs] == [64, 200, 500]
+    assert setup.windows_at(99_000) == 500
+    few = replace(setup, search_windows=9)
+    assert [few.windows_at(rung) for rung in few.rungs] == [9, 9, 9]
 
 
 def test_jobs_cross_a_pipe(small_genome: Genome) -> None:
