@@ -1,7 +1,9 @@
 """Tasks: a text as bytes, cut by position into three splits, with fixed windows to measure on.
 
 *train* is what candidates learn from, *search* what fitness is measured on, *test* what only
-finalists and baselines are measured on. A task is named by the digest of its text and its splits.
+finalists and baselines are measured on. Search and test take turns in what comes after *train*: a
+long text changes on its way, and of two stretches one may hold what the other has not. A task is
+named by the digest of its text and its splits.
 """
 
 from __future__ import annotations
@@ -27,6 +29,10 @@ Bytes = NDArray[np.uint8]
 VOCABULARY = 256
 SPLITS = {"train": 80, "search": 10, "test": 10}
 """The share of each split in percent, in the order of the text."""
+
+PIECES = 16
+PIECE_BYTES = 4_096
+"""How many pieces search and test have each where the text is long enough for pieces of that."""
 
 EMBEDDED_BYTES = 4_000_000
 NOISE = frozenset(
@@ -72,9 +78,11 @@ class Task:
         return self.split("test")
 
     def split(self, name: Split | str) -> Bytes:
-        """Return the bytes of the split called *name*, a view."""
-        start, end = list(pairwise(_bounds(len(self.text))))[list(SPLITS).index(name)]
-        return self.text[start:end]
+        """Return the bytes of the split called *name*, its pieces joined."""
+        train, *others = (self.text[a:b] for a, b in pairwise(_bounds(len(self.text))))
+        if name == "train":
+            return train
+        return np.concatenate(others[list(SPLITS).index(name) - 1 :: 2])
 
     def windows(self, name: Split, *, context: int, count: int) -> Bytes:
         """Return fixed windows of a split, (windows, context + 1), evenly spaced and disjoint.
@@ -192,11 +200,12 @@ def open_task(path: Path) -> Task:
 
 
 def _bounds(size: int) -> Iterator[int]:
-    done = 0
+    """Yield where *train* begins and ends, and then the ends of pieces of *search* and *test*."""
+    train, held = SPLITS["train"], 100 - SPLITS["train"]
     yield 0
-    for share in SPLITS.values():
-        done += share
-        yield size * done // 100
+    count = 2 * max(1, min(PIECES, size * held // 100 // (2 * PIECE_BYTES)))
+    for piece in range(count + 1):
+        yield size * (train * count + held * piece) // (100 * count)
 
 
 def _file_text(path: Path) -> bytes:

@@ -45,6 +45,33 @@ def test_splits_and_windows_are_those_of_a_plain_reading(size: int, count: int) 
     assert not gaps or max(gaps) - min(gaps) <= 1
 
 
+def test_search_and_test_take_turns_in_a_long_text() -> None:
+    """What changes on the way through a text is in both: here the last tenth is another text."""
+    text = np.zeros(900_000, np.uint8)
+    text[810_000:] = 1
+    task = Task("text", text)
+    assert len(task.train) == 720_000
+    assert len(task.search) == len(task.test) == 90_000
+    assert task.search.mean() == pytest.approx(0.5, abs=0.04)
+    assert task.test.mean() == pytest.approx(0.5, abs=0.04)
+
+
+@settings(deadline=None)
+@given(st.integers(1290, 2_000_000))
+def test_splits_are_disjoint_and_are_all_of_the_text(size: int) -> None:
+    text = (np.arange(size) % 251).astype(np.uint8)
+    task = Task("text", text)
+    parts = [task.train, task.search, task.test]
+    assert sum(map(len, parts)) == size
+    assert np.array_equal(np.sort(np.concatenate(parts)), np.sort(text))
+    held = text[len(task.train) :]
+    pieces = max(1, min(16, size // 5 // 8192))
+    cuts = [size * (160 * pieces + 20 * n) // (200 * pieces) for n in range(2 * pieces + 1)]
+    taken = [held[a - cuts[0] : b - cuts[0]] for a, b in itertools.pairwise(cuts)]
+    assert np.array_equal(np.concatenate(taken[::2]), task.search)
+    assert np.array_equal(np.concatenate(taken[1::2]), task.test)
+
+
 def test_the_digest_names_text_and_splits() -> None:
     content = LONG
     size = len(content)
