@@ -73,7 +73,7 @@ def search(folder: Path, *, gate: bool) -> Searched:
     task = text_task(text, context=CONTEXT)
     save_task(task, folder / "task")
     manifest = Manifest(
-        program="0", preset="none", seed=1, task=task.name, task_digest=task.digest,
+        program="0", preset="none", seed=2, task=task.name, task_digest=task.digest,
         task_bytes=len(task.text), widths=(32,), layers=1, context=CONTEXT, batch=8, rungs=RUNGS,
         search_windows=8, test_windows=8, blocks=(*NAMES, "peek"), catalog=CATALOG.digest,
         visits=4, parameters=None, flops=None, carry_bytes=None, population=12, births=36,
