@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from ..blocks.ranges import Value
+from ..blocks.registry import Catalog
 from .graph import Entry, Genome, Part, Visit
 
 
@@ -101,6 +102,15 @@ def places(genome: Genome) -> Sequence[tuple[Place, Part]]:
         (("exit", 0), stack.exit),
     ]
     return [(place, part) for place, part in found if part is not None]
+
+
+def living_settings(genome: Genome, catalog: Catalog) -> Sequence[tuple[Place, Part, str]]:
+    """Return every setting that has an effect, with its part and where that stands."""
+    return [
+        (place, part, name)
+        for place, part in places(genome)
+        for name in catalog[part.name].alive(part.settings)
+    ]
 
 
 def with_part(genome: Genome, place: Place, part: Part | None) -> Genome:

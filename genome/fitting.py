@@ -6,12 +6,19 @@ make room for it is no better by itself: both must be done at once, or neither i
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
 from random import Random
 
 from ..blocks.registry import Catalog
-from .edit import Place, places, with_changed_entry, with_part, with_setting, without_visit
+from .edit import (
+    living_settings,
+    places,
+    with_changed_entry,
+    with_part,
+    with_setting,
+    without_visit,
+)
 from .graph import Genome, Part
 from .identity import genome_id
 from .space import Space
@@ -40,8 +47,7 @@ def another(
         return None if form.genome_id() in known else genome
     if not space.limits.of_cost:
         return None
-    old = [] if parent is None else [part for _, part in places(parent)]
-    held = [part for _, part in places(genome) if part not in old] if old else ()
+    held = () if parent is None else _fresh(genome, parent)
     fit = fitted(genome, space, rng, held=held)
     return None if fit is None or genome_id(fit, space.catalog) in known else fit
 
@@ -65,13 +71,10 @@ def fitted(
     return genome if excess == 0 else None
 
 
-def living_settings(genome: Genome, catalog: Catalog) -> Sequence[tuple[Place, Part, str]]:
-    """Return every setting that has an effect, with its part and where that stands."""
-    return [
-        (place, part, name)
-        for place, part in places(genome)
-        for name in catalog[part.name].alive(part.settings)
-    ]
+def _fresh(genome: Genome, parent: Genome) -> Collection[Part]:
+    """Return the parts of *genome* that its parent has not."""
+    old = [part for _, part in places(parent)]
+    return [part for _, part in places(genome) if part not in old]
 
 
 def _changed(

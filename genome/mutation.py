@@ -129,8 +129,10 @@ def mutate(
     known = genome_id(genome, space.catalog)
     for _ in range(TRIES):
         child = _edited(genome, space, rng, birth, _length(rng, edits, tail), operators)
-        fit = child and another(child.genome, space, rng, known=(known,), parent=genome)
-        if child is not None and fit is not None:
+        if child is None:
+            continue
+        fit = another(child.genome, space, rng, known=(known,), parent=genome)
+        if fit is not None:
             return Child(fit, child.operator)
     raise ValueError(
         f"none of {TRIES} mutations of genome {known[:12]} is legal and different; "

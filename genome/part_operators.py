@@ -10,12 +10,12 @@ from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
 from .draw import blocks, fresh_of, fresh_part, pick, preludes
 from .edit import (
+    living_settings,
     with_changed_entry,
     with_changed_visit,
     with_part,
     with_setting,
 )
-from .fitting import living_settings
 from .genes import PRECISIONS
 from .graph import Genome, Part
 from .identity import same_value
