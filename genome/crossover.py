@@ -73,7 +73,9 @@ def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
     last = max(first + 1, end * len(other.route) // len(one.route))
     last = max(first + 1, min(last, first + most - (len(one.route) - (end - start))))
     pool = list(one.pool)
-    piece = [_taken(other, number, pool, first, start) for number in range(first, last)]
+    into = dict.fromkeys(range(EMBEDDING, first), start - 1)
+    into |= {number: number - first + start for number in range(first, last)}
+    piece = [_taken(other, visit, pool, into) for visit in other.route[first:last]]
     tip = start + len(piece) - 1
     place = dict.fromkeys(range(start, end), tip)
     place |= {number: number - end + tip + 1 for number in range(end, len(one.route))}
@@ -81,11 +83,8 @@ def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
     return replace(one, pool=tuple(pool), route=(*one.route[:start], *piece, *rest))
 
 
-def _taken(other: Genome, number: int, pool: list[Entry], first: int, start: int) -> Visit:
+def _taken(other: Genome, visit: Visit, pool: list[Entry], place: Mapping[int, int]) -> Visit:
     """Return a visit of *other* as it stands in the child, whose pool grows where needed."""
-    visit = other.route[number]
-    place = dict.fromkeys(range(EMBEDDING, first), start - 1)
-    place |= {read: read - first + start for read in range(first, number)}
     return replace(moved(visit, place), block=_aligned(other.pool[visit.block], pool))
 
 

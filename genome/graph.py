@@ -188,12 +188,14 @@ def parts_of(pool: Iterable[Entry], route: Iterable[Visit], stack: Stack) -> Ite
 
 def _is_sound(number: int, visit: Visit, pool: int) -> bool:
     """Return whether a visit has no problem, as is asked of all visits of every child."""
-    reads = visit.reads
+    reads, base = visit.reads, visit.base
     if not reads or not 0 <= visit.block < pool:
         return False
-    sources = (visit.base_read, *reads)
-    once = len(reads) == 1 or len(set(reads)) == len(reads)
-    return once and min(sources) >= EMBEDDING and max(sources) < number
+    for read in reads:
+        if not EMBEDDING <= read < number:
+            return False
+    based = base is None or EMBEDDING <= base < number
+    return based and (len(reads) == 1 or len(set(reads)) == len(reads))
 
 
 def _visit_problems(number: int, visit: Visit, pool: int) -> Iterator[str]:

@@ -17,6 +17,7 @@ from functools import cached_property
 from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
+from .edit import pruned
 from .exits import exit_places
 from .genes import LEGACY
 from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
@@ -99,36 +100,32 @@ class Form:
     def __init__(self, genome: Genome, catalog: Catalog) -> None:
         self._source = genome
         self._catalog = catalog
-        live = genome.live_visits()
-        place = {visit: number for number, visit in enumerate(live)} | {EMBEDDING: EMBEDDING}
-        visits = [genome.route[number] for number in live]
+        self._alive = alive = pruned(genome)
+        self._texts = [self._entry_text(entry) for entry in alive.pool]
         wiring = Wiring(
-            reads=[tuple(place[read] for read in visit.reads) for visit in visits],
-            base=[place[visit.base_read] for visit in visits],
-            entry=[visit.block for visit in visits],
+            reads=[visit.reads for visit in alive.route],
+            base=[visit.base_read for visit in alive.route],
+            entry=[visit.block for visit in alive.route],
         )
-        endings = [self._ending(visit) for visit in visits]
+        endings = [self._ending(visit) for visit in alive.route]
         labels = [
-            self._entry_text(visit.block) + ending
-            for visit, ending in zip(visits, endings, strict=True)
+            self._texts[visit.block] + ending
+            for visit, ending in zip(alive.route, endings, strict=True)
         ]
-        order = canonical_order(wiring, labels)
-        self._arrange(wiring, visits, endings, order)
+        self._arrange(endings, canonical_order(wiring, labels))
 
-    def _arrange(
-        self, wiring: Wiring, visits: list[Visit], endings: list[str], order: list[int]
-    ) -> None:
+    def _arrange(self, endings: list[str], order: list[int]) -> None:
         place = {visit: number for number, visit in enumerate(order)} | {EMBEDDING: EMBEDDING}
         entries: dict[int, int] = {}
-        self._visits = [visits[visit] for visit in order]
+        self._visits = [self._alive.route[visit] for visit in order]
         self._endings = [endings[visit] for visit in order]
         self._wiring = [
             (
-                entries.setdefault(wiring.entry[visit], len(entries)),
-                sorted([place[read] for read in wiring.reads[visit]]),
-                place[wiring.base[visit]],
+                entries.setdefault(visit.block, len(entries)),
+                sorted([place[read] for read in visit.reads]),
+                place[visit.base_read],
             )
-            for visit in order
+            for visit in self._visits
         ]
         self._entries = list(entries)
 
@@ -155,16 +152,18 @@ class Form:
 
     def text(self) -> str:
         """The canonical JSON, training genes included."""
-        genes = vars(self._training()).items()
-        training = _encoded({name: gene for name, gene in genes if not _is_legacy(name, gene)})
-        return f'{self.architecture_text()[:-1]},"training":{training}}}'
+        training = self._training()
+        text = _texts.of(training, self._catalog, lambda: _genes_text(training))
+        return f'{self.architecture_text()[:-1]},"training":{text}}}'
 
     def architecture_text(self) -> str:
         """The canonical JSON without training genes; parts without dead and legacy settings."""
-        pool = ",".join(map(self._entry_text, self._entries))
+        pool = ",".join([self._texts[entry] for entry in self._entries])
         route = ",".join(
-            f"[{block},{reads},{base}{ending}]"
-            for (block, reads, base), ending in zip(self._wiring, self._endings, strict=True)
+            [
+                f"[{block},{reads},{base}{ending}]"
+                for (block, reads, base), ending in zip(self._wiring, self._endings, strict=True)
+            ]
         )
         return f'{{"pool":[{pool}],"route":[{route}],"stack":{self._stack_text()}}}'
 
@@ -173,8 +172,7 @@ class Form:
         return _whole.of(self._source, self._catalog, self._written_whole)
 
     def _written_whole(self) -> Genome:
-        source = self._source
-        pool = [source.pool[entry] for entry in self._entries]
+        pool = [self._alive.pool[entry] for entry in self._entries]
         route = (
             visit if visit.router is None else replace(visit, router=self._full(visit.router))
             for visit in self._route
@@ -182,8 +180,7 @@ class Form:
         return Genome(tuple(map(self._full_entry, pool)), tuple(route), self._stack(),
                       self._training())  # fmt: skip
 
-    def _entry_text(self, number: int) -> str:
-        entry = self._source.pool[number]
+    def _entry_text(self, entry: Entry) -> str:
         return _texts.of(entry, self._catalog, lambda: self._entry_written(entry))
 
     def _entry_written(self, entry: Entry) -> str:
@@ -203,6 +200,8 @@ class Form:
         return "mean" if visit.merge == "sum" and lengthless else visit.merge
 
     def _ending(self, visit: Visit) -> str:
+        if len(visit.reads) == 1 and visit.router is None:
+            return ",null,null"
         merge = f'"{self._merge(visit)}"' if len(visit.reads) > 1 else "null"
         return f",{merge},{self._part_text(visit.router)}"
 
@@ -246,14 +245,12 @@ class Form:
         return training if len(self._visits) > 1 else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
-        source = self._source
-        pool = (source.pool[entry] for entry in self._entries)
-        parts = parts_of(pool, self._visits, source.stack)
+        parts = parts_of(self._alive.pool, self._alive.route, self._alive.stack)
         return any(self._catalog[part.name].segmented for part in parts)
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""
-        pool = tuple(self._source.pool[entry] for entry in self._entries)
+        pool = tuple(self._alive.pool[entry] for entry in self._entries)
         return Genome(pool, tuple(self._route), self._source.stack)
 
     def _part_text(self, part: Part | None) -> str:
@@ -273,6 +270,11 @@ class Form:
 
     def _full(self, part: Part) -> Part:
         return full_part(part, self._catalog)
+
+
+def _genes_text(training: Training) -> str:
+    genes = vars(training).items()
+    return _encoded({name: gene for name, gene in genes if not _is_legacy(name, gene)})
 
 
 def full_part(part: Part, catalog: Catalog) -> Part:

@@ -11,7 +11,8 @@ A colour is only ever split, and depth comes first, so sorting by colour is a to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 MOST_LEAVES = 1000
@@ -33,29 +34,40 @@ class Wiring:
     reads: Sequence[tuple[int, ...]]
     base: Sequence[int]
     entry: Sequence[int]
-    readers: list[list[int]] = field(init=False)
-    based: list[list[int]] = field(init=False)
-    mates: dict[int, list[int]] = field(init=False)
 
-    def __post_init__(self) -> None:
-        # One list more than visits: index -1 collects who reads the embedding.
+    @cached_property
+    def readers(self) -> list[list[int]]:
+        """Who reads each visit and, at index -1, the embedding."""
         readers: list[list[int]] = [[] for _ in range(len(self.entry) + 1)]
-        based: list[list[int]] = [[] for _ in range(len(self.entry) + 1)]
-        mates: dict[int, list[int]] = {}
         for visit, reads in enumerate(self.reads):
             for read in reads:
                 readers[read].append(visit)
-            based[self.base[visit]].append(visit)
-            mates.setdefault(self.entry[visit], []).append(visit)
-        object.__setattr__(self, "readers", readers)
-        object.__setattr__(self, "based", based)
-        object.__setattr__(self, "mates", mates)
+        return readers
+
+    @cached_property
+    def based(self) -> list[list[int]]:
+        """Who adds to each visit and, at index -1, to the embedding."""
+        based: list[list[int]] = [[] for _ in range(len(self.entry) + 1)]
+        for visit, base in enumerate(self.base):
+            based[base].append(visit)
+        return based
+
+    @cached_property
+    def mates(self) -> dict[int, list[int]]:
+        """The visits of each pool entry."""
+        mates: dict[int, list[int]] = {}
+        for visit, entry in enumerate(self.entry):
+            mates.setdefault(entry, []).append(visit)
+        return mates
 
     def depths(self) -> list[int]:
         """Return the length of the longest path from the embedding to each visit."""
         depths = [0] * (len(self.entry) + 1)
         for visit, reads in enumerate(self.reads):
-            depths[visit] = 1 + max(depths[self.base[visit]], *(depths[read] for read in reads))
+            deepest = depths[self.base[visit]]
+            for read in reads:
+                deepest = max(deepest, depths[read])
+            depths[visit] = deepest + 1
         return depths[:-1]
 
     def twins(self, one: int, other: int) -> bool:

@@ -5,8 +5,7 @@ A sentence names the rule, the value and the thing. Limits of size are the space
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator, Sequence
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
@@ -24,7 +23,7 @@ _sound = PerObject[bool]()
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     """Every part is in the catalog, stands where its kind may, and has legal settings."""
     for number, entry in enumerate(genome.pool):
-        yield from _unless_sound(entry, catalog, partial(_entry_problems, number, entry, catalog))
+        yield from _unless_sound(entry, catalog, _entry_problems(number, entry, catalog))
     for number, visit in enumerate(genome.route):
         if visit.router is not None:
             yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
@@ -50,7 +49,7 @@ def gene_problems(
         yield f"stack.tied {problem}"
     if problem := feedback_range(context).problem(stack.feedback):
         yield f"stack.feedback {problem} at a context of {context} tokens"
-    yield from _unless_sound(training, TRAINING, partial(_training_problems, training))
+    yield from _unless_sound(training, TRAINING, _training_problems(training))
 
 
 def succession_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -103,13 +102,11 @@ def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     yield "no block that reaches the output mixes tokens; add one, for example attention"
 
 
-def _unless_sound(
-    thing: Entry | Training, world: object, problems: Callable[[], Iterator[str]]
-) -> list[str]:
+def _unless_sound(thing: Entry | Training, world: object, problems: Iterator[str]) -> Sequence[str]:
     """Return the problems of a thing; what was sound once is not looked at again."""
     if _sound.known(thing, world):
-        return []
-    found = list(problems())
+        return ()
+    found = list(problems)
     if not found:
         _sound.of(thing, world, lambda: True)
     return found

@@ -34,7 +34,7 @@ class Trait(NamedTuple):
 
 
 _known = PerObject[tuple[Trait, ...]]()
-"""The traits of parts and of training, which children share with their parents."""
+"""The traits of entries, parts and training, which children share with their parents."""
 
 
 def traits(genome: Genome, catalog: Catalog) -> frozenset[Trait]:
@@ -48,7 +48,7 @@ def traits(genome: Genome, catalog: Catalog) -> frozenset[Trait]:
 
 def form_traits(form: Genome, catalog: Catalog) -> frozenset[Trait]:
     """Return the traits of a genome in canonical form."""
-    return frozenset(_Reader(form, catalog).all())
+    return _Reader(form, catalog).all()
 
 
 def bin_text(range_: Range, value: Value) -> str:
@@ -113,15 +113,19 @@ class _Reader:
         self._genome = genome
         self._catalog = catalog
 
-    def all(self) -> Iterator[Trait]:
+    def all(self) -> frozenset[Trait]:
+        found = set(_known.of(self._genome.training, self._catalog, self._training))
+        found.update(self._stack())
         for entry in self._genome.pool:
-            yield from self._entry(entry)
+            found.update(self._entry(entry))
         for visit in self._genome.route:
-            yield from self._visit(visit)
-        yield from self._stack()
-        yield from _known.of(self._genome.training, self._catalog, self._training)
+            found.update(self._visit(visit))
+        return frozenset(found)
 
-    def _entry(self, entry: Entry) -> Iterator[Trait]:
+    def _entry(self, entry: Entry) -> tuple[Trait, ...]:
+        return _known.of(entry, self._catalog, lambda: tuple(self._entry_traits(entry)))
+
+    def _entry_traits(self, entry: Entry) -> Iterator[Trait]:
         declared = self._catalog[entry.block.name]
         yield family_trait(declared)
         yield block_trait(declared)

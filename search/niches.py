@@ -31,12 +31,17 @@ def with_niches(select: Select, breeding: TraitBreeding, *, share: float = NICHE
 
     def elites_of(population: Population) -> dict[Hashable, str]:
         _, _, broken, places = population.snapshot
+        ranked = sorted(places, key=places.__getitem__, reverse=True)
+        if broken:
+            ranked.sort(key=broken.__contains__)
         found: dict[Hashable, str] = {}
-        for name in sorted(places, key=lambda name: (name in broken, -places[name], name)):
-            if name in population.genomes:
-                if name not in known:
-                    known[name] = breeding.niche(population.genomes[name])
-                found.setdefault(known[name], name)
+        for name in ranked:
+            niche = known.get(name)
+            if niche is None:
+                if name not in population.genomes:
+                    continue
+                niche = known[name] = breeding.niche(population.genomes[name])
+            found.setdefault(niche, name)
         return found
 
     def selected(population: Population, rng: Random, without: str = "") -> str | None:

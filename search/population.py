@@ -66,7 +66,8 @@ class Population:
         self._lowest = rungs[0]
         self.version = 0
         """How often a score or a measure was set: what is computed of them is good for one."""
-        self._by_age: list[tuple[Age, str]] = []
+        self._births: list[tuple[Age, str]] = []
+        self._by_age: list[tuple[Age, str]] = []  # of those with a score at the lowest rung
         self._changes = 0
         self._taken = 0
         self._snapshot = self._shot()
@@ -124,6 +125,9 @@ class Population:
         if genome_id in self._ages and self._ages[genome_id] <= age:
             return
         self._leave(genome_id)
+        if genome_id in self._ages:
+            _remove(self._births, (self._ages[genome_id], genome_id))
+        insort(self._births, (age, genome_id))
         self._ages[genome_id] = age
         self._origins[genome_id] = origin
         self._enter(genome_id)
@@ -153,7 +157,7 @@ class Population:
 
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""
-        return sorted(self._ages, key=lambda genome_id: (self._ages[genome_id], genome_id))
+        return [genome_id for _, genome_id in self._births]
 
     def living(self) -> list[str]:
         """Return the ids of the living, the oldest first."""
@@ -193,4 +197,8 @@ class Population:
 
     def _leave(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:
-            del self._by_age[bisect_left(self._by_age, (self._ages[genome_id], genome_id))]
+            _remove(self._by_age, (self._ages[genome_id], genome_id))
+
+
+def _remove(ordered: list[tuple[Age, str]], one: tuple[Age, str]) -> None:
+    del ordered[bisect_left(ordered, one)]

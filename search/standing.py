@@ -6,10 +6,8 @@ exchange the places that they have among all by what they showed there.
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterable, Mapping
-from operator import itemgetter
+from itertools import groupby
 
 from ..evaluator.result import Result
 from .scores import Scores, comparable
@@ -58,12 +56,15 @@ def _shares(bits: Mapping[str, float]) -> dict[str, float]:
 
 def _exchanged(bits: Mapping[str, float], free: list[float]) -> dict[str, float]:
     """Give the places, falling, to the genomes from the best to the worst; equals share theirs."""
-    ordered = sorted(bits.items(), key=itemgetter(1, 0))
-    found = {name: place for (name, _), place in zip(ordered, free, strict=True)}
-    values = [value for _, value in ordered]
-    if len(set(values)) < len(values):
-        for value, count in Counter(values).items():
-            start = bisect_left(values, value)
-            place = sum(free[start : start + count]) / count
-            found |= {name: place for name, _ in ordered[start : start + count]}
+    ordered = sorted(bits, key=bits.__getitem__)
+    values = [bits[name] for name in ordered]
+    if len(set(values)) == len(values):
+        return dict(zip(ordered, free, strict=True))
+    ordered.sort(key=lambda name: (bits[name], name))
+    found, start = dict[str, float](), 0
+    for _, equals in groupby(ordered, key=bits.__getitem__):
+        names = list(equals)
+        place = sum(free[start : start + len(names)]) / len(names)
+        found |= dict.fromkeys(names, place)
+        start += len(names)
     return found
