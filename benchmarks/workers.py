@@ -9,10 +9,12 @@ place, and the lease of the dead one runs out a while later. With ``late`` so ma
 their way for longer than that: their work was asked again, and they are one more sample, for no two
 machines measure quite the same.
 
+As in a run, baselines fill the workers that the search leaves idle: at its end it has not enough
+left to do for all. ``--baselines 0`` leaves them out.
+
 Busy is the share of all workers' time that evaluations took: until the last genome was asked for,
-and over the whole, where at the end there is not enough left to do for all. (A run trains the
-baselines of its finals then.) ``problems`` counts what was lost, is stuck or was wrongly left out
-of a promotion; what it is goes to the rows.
+until the search was through, and over the whole, the last of the baselines included. ``problems``
+counts what was lost, is stuck or was wrongly left out of a promotion; what it is goes to the rows.
 """
 
 from __future__ import annotations
@@ -34,8 +36,10 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.search.algorithms import OWN, Breeder, Terms, algorithm
 from praxis_evolve.search.asynchronous import AsynchronousSearch
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished
+from praxis_evolve.search.campaign import Agenda, Campaign, Entrant
 from praxis_evolve.search.draws import lot, name_of
 from praxis_evolve.search.evolution import population_for
+from praxis_evolve.search.finals import finals
 from praxis_evolve.search.simulation import timed
 from praxis_evolve.search.toy import Toy
 
@@ -45,6 +49,8 @@ LADDER = Ladder(PRESETS["cpu-small"].rungs)
 MISHAPS = {"none": (0.0, 0.0), "deaths": (0.1, 0.0), "deaths, late": (0.1, 0.1)}
 """Shares of evaluations whose worker dies and whose result is late."""
 
+SHARES = ("busy_birth", "busy_search", "busy_whole")
+
 Log = Sequence[tuple[float, Event]]
 
 
@@ -52,7 +58,7 @@ Log = Sequence[tuple[float, Event]]
 class Clock:
     """Draws how long evaluations take and remembers it; one at the lowest rung takes 1 on average.
 
-    ``sigma`` is the standard deviation of the logarithm.
+    ``sigma`` is the standard deviation of the logarithm. A baseline is trained from scratch.
     """
 
     ladder: Ladder
@@ -61,7 +67,8 @@ class Clock:
 
     def seconds(self, assignment: Assignment, rng: Random) -> float:
         """Return how long an evaluation takes; asked again of the same, how long its result is."""
-        share = self.ladder.work(assignment.rung) / self.ladder.work(self.ladder.lowest)
+        tokens = assignment.rung if assignment.replica else self.ladder.work(assignment.rung)
+        share = tokens / self.ladder.work(self.ladder.lowest)
         drawn = share * rng.lognormvariate(-(self.sigma**2) / 2, self.sigma)
         self.taken.setdefault(assignment.birth, drawn)
         return drawn
@@ -73,19 +80,27 @@ def run(searcher: str, mishaps: str, seed: int, asked: argparse.Namespace) -> di
     population = population_for(asked.births)
     terms = Terms(seed=seed, ladder=LADDER, births=asked.births, population=population)
     search, clock = algorithm(searcher)(TOY, terms), Clock(LADDER, asked.sigma)
+    baselines = Agenda(lambda: rivals(asked.baselines), TOY.identify)
     log = list(
         timed(
-            search, measured, workers=asked.workers, seconds=clock.seconds, rng=Random(seed),
-            deaths=deaths, late=late, lease=asked.lease,
+            Campaign(search, baselines), measured, workers=asked.workers, seconds=clock.seconds,
+            rng=Random(seed), deaths=deaths, late=late, lease=asked.lease,
         )
     )  # fmt: skip
     return {
         "searcher": searcher, "mishaps": mishaps, "seed": seed, "workers": asked.workers,
         "births": asked.births, "sigma": asked.sigma, "lease": asked.lease,
+        "baselines": asked.baselines,
         **busy(log, clock, asked.workers),
         **counts([event for _, event in log]),
         "problems": list(problems(search, [event for _, event in log])),
     }  # fmt: skip
+
+
+def rivals(count: int) -> list[Entrant]:
+    """Return the trainings of so many baselines for the finals."""
+    genomes = {str(number): TOY.sample(Random(-1 - number), str(number)) for number in range(count)}
+    return finals([], genomes, rung=LADDER.top)
 
 
 def measured(assignment: Assignment) -> Result:
@@ -96,25 +111,32 @@ def measured(assignment: Assignment) -> Result:
 
 
 def busy(log: Log, clock: Clock, workers: int) -> dict[str, float]:
-    """Return the busy shares of all workers' time, and when the last genome was asked for."""
+    """Return the busy shares of all workers' time, and the moments that they are until."""
     asks = [(time, event.assignment) for time, event in log if isinstance(event, Asked)]
-    spans = [(time, time + clock.taken[each.birth]) for time, each in asks]
+    spans = [(time, time + clock.taken[each.birth], each.replica) for time, each in asks]
     born = dict[str, float]()
     for time, each in asks:
-        born.setdefault(TOY.identify(each.genome), time)
-    last, end = max(born.values()), max(stop for _, stop in spans)
-    before = sum(min(stop, last) - start for start, stop in spans if start < last)
-    return {
-        "busy": before / (workers * last) if last else math.nan,
-        "busy_whole": sum(stop - start for start, stop in spans) / (workers * end),
-        "last_birth": last,
-        "time": end,
+        if each.replica == 0:
+            born.setdefault(TOY.identify(each.genome), time)
+    moments = {
+        "birth": max(born.values()),
+        "search": max(stop for _, stop, replica in spans if replica == 0),
+        "whole": max(stop for _, stop, _ in spans),
     }
+
+    def share(moment: float) -> float:
+        worked = sum(min(stop, moment) - start for start, stop, _ in spans if start < moment)
+        return worked / (workers * moment) if moment else math.nan
+
+    shares = {f"busy_{name}": share(moment) for name, moment in moments.items()}
+    return shares | {f"until_{name}": moment for name, moment in moments.items()}
 
 
 def counts(events: Sequence[Event]) -> dict[str, int]:
     """Return how many results came in, of how many works, and how often one was given up."""
-    results = [event.result for event in events if isinstance(event, Finished)]
+    results = [
+        event.result for event in events if isinstance(event, Finished) and not event.result.replica
+    ]
     return {
         "results": len(results),
         "works": len({(result.genome, result.rung) for result in results}),
@@ -131,11 +153,12 @@ def problems(search: Breeder, events: Sequence[Event]) -> Iterator[str]:
         yield "the search is not done"
     samples = defaultdict[tuple[str, int], set[float]](set)
     for event in events:
-        if isinstance(event, Finished):
+        if isinstance(event, Finished) and event.result.replica == 0:
             result = event.result
             samples[result.genome, result.rung].add(result.bits_per_byte or 0.0)
     asks = [event.assignment for event in events if isinstance(event, Asked)]
-    for genome, rung in sorted({(TOY.identify(a.genome), a.rung) for a in asks} - set(samples)):
+    works = {(TOY.identify(each.genome), each.rung) for each in asks if each.replica == 0}
+    for genome, rung in sorted(works - set(samples)):
         yield f"genome {genome[:12]} was asked for at {rung} and never answered"
     for (genome, rung), several in samples.items():
         score = search.population.scores(rung).get(genome)
@@ -161,13 +184,13 @@ def unpromoted(scores: dict[tuple[str, int], float], ladder: Ladder) -> Iterator
 def table(rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a table: means over seeds, in brackets the least."""
     yield (
-        f"{'search':14}{'mishaps':14}{'busy':>17}{'of the whole':>17}"
+        f"{'search':14}{'mishaps':14}{'to last birth':>17}{'to its end':>17}{'whole':>17}"
         f"{'works':>8}{'results':>9}{'given up':>10}{'problems':>10}"
     )
     kinds = dict.fromkeys((row["searcher"], row["mishaps"]) for row in rows)
     for kind in kinds:
         those = [row for row in rows if (row["searcher"], row["mishaps"]) == kind]
-        shares = "".join(_share([row[name] for row in those]) for name in ("busy", "busy_whole"))
+        shares = "".join(_share([row[name] for row in those]) for name in SHARES)
         means = [fmean(row[name] for row in those) for name in ("works", "results", "expired")]
         numbers = "".join(f"{mean:{size}.0f}" for mean, size in zip(means, (8, 9, 10), strict=True))
         wrong = sum(len(row["problems"]) for row in those)
@@ -187,6 +210,7 @@ def options() -> argparse.ArgumentParser:
     add("--workers", type=int, default=16)
     add("--births", type=int, default=512)
     add("--seeds", type=int, default=3)
+    add("--baselines", type=int, default=3, help="each is trained on three seeds at the top rung")
     add("--sigma", type=float, default=1.0, help="of the logarithm of times")
     add("--lease", type=float, default=1.0, help="how long a dead worker goes unnoticed, "
         "in mean times of the lowest rung")  # fmt: skip

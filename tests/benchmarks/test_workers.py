@@ -14,22 +14,25 @@ from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished
 from praxis_evolve.search.simulation import simulate
 
 
-def asked(number: int, rung: int = LADDER.lowest) -> Assignment:
+def asked(number: int, rung: int = LADDER.lowest, replica: int = 0) -> Assignment:
     birth = Birth("run", "worker", number)
-    return Assignment(TOY.sample(Random(number), str(number)), rung, 0, birth)
+    return Assignment(TOY.sample(Random(number), str(number)), rung, replica, birth)
 
 
 def test_busy_is_what_evaluations_took_of_the_time_of_all():
     first, second, third = asked(0), asked(1), asked(2)
-    clock = Clock(LADDER, 0.0, {first.birth: 4.0, second.birth: 1.0, third.birth: 2.0})
+    baseline = asked(3, LADDER.top, replica=1)
+    seconds = {first.birth: 4.0, second.birth: 1.0, third.birth: 2.0, baseline.birth: 5.0}
     log: list[tuple[float, Event]] = [
         (0.0, Asked(first)), (0.0, Asked(second)), (1.0, Finished(measured(second))),
-        (3.0, Asked(third)), (4.0, Finished(measured(first))), (5.0, Finished(measured(third))),
+        (3.0, Asked(third)), (4.0, Finished(measured(first))), (4.0, Asked(baseline)),
+        (5.0, Finished(measured(third))), (9.0, Finished(measured(baseline))),
     ]  # fmt: skip
-    found = busy(log, clock, workers=2)
-    assert found["busy"] == pytest.approx((3 + 1) / (2 * 3))
-    assert found["busy_whole"] == pytest.approx((4 + 1 + 2) / (2 * 5))
-    assert (found["last_birth"], found["time"]) == (3.0, 5.0)
+    found = busy(log, Clock(LADDER, 0.0, seconds), workers=2)
+    assert found["busy_birth"] == pytest.approx((3 + 1) / (2 * 3))
+    assert found["busy_search"] == pytest.approx((4 + 1 + 2 + 1) / (2 * 5))
+    assert found["busy_whole"] == pytest.approx((4 + 1 + 2 + 5) / (2 * 9))
+    assert [found[f"until_{name}"] for name in ("birth", "search", "whole")] == [3.0, 5.0, 9.0]
 
 
 def test_times_are_those_of_the_rungs_on_average():
@@ -39,6 +42,7 @@ def test_times_are_those_of_the_rungs_on_average():
         for assignment in (asked(0, 100), asked(0, 200))
     ]
     assert means == pytest.approx([1.0, 1.1], rel=0.02)  # the second repeats a decay of 10 %
+    assert Clock(Ladder((100, 200)), 0.0).seconds(asked(0, 200, replica=1), rng) == 2.0
 
 
 def log_of(births: int) -> tuple[Any, list[Event]]:
@@ -85,8 +89,12 @@ def test_who_should_have_been_promoted_is_named():
 def test_a_small_run_loses_nothing(mishaps: str):
     options = workers.options().parse_args(["--births", "48", "--workers", "4"])
     row = run("aging", mishaps, 0, options)
+    options.baselines = 0
+    alone = run("aging", mishaps, 0, options)
+    assert alone["busy_birth"] == pytest.approx(row["busy_birth"], abs=0.1)
+    assert alone["busy_search"] < row["busy_search"]
     assert row["problems"] == []
     assert 48 < row["works"] <= row["results"]
-    assert 0 < row["busy_whole"] < row["busy"] < 1 + 1e-9
+    assert 0 < row["busy_whole"] < row["busy_birth"] < 1 + 1e-9
     assert (row["expired"] > 0) == (mishaps != "none")
     assert len(list(workers.table([row]))) == 2
