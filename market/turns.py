@@ -22,7 +22,7 @@ except ImportError:  # Windows
 PATIENCE = 5.0
 """The most seconds to wait for a turn before SQLite's own lock is tried without one."""
 
-NAP = 0.004
+NAP = 0.001
 """Seconds between the first looks of a newcomer."""
 
 SHORTEST = NAP / 4

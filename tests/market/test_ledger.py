@@ -193,6 +193,25 @@ def test_records_form_a_chain_that_anyone_can_check(
     assert ledger.digest(run) == set_digest(record.id for record in records)
 
 
+def test_a_chain_goes_on_where_another_process_of_the_author_ended_it(
+    tmp_path: Path, catalog: Catalog, identity: Identity, genome: Genome
+):
+    url = f"sqlite:///{tmp_path / 'praxis.db'}"
+    with Ledger.open(url, catalog=catalog) as one, Ledger.open(url, catalog=catalog) as other:
+        name = one.create_run("amber", MANIFEST).name
+        result = Result(one.put_genome(name, genome), "cd" * 32, 1000, 0, 7, 2.5)
+        for replica, ledger in enumerate((one, one, other, other, one, other)):
+            ledger.publish(name, identity, replace(result, replica=replica))
+        assert [record.seq for record in one.records(name)] == list(range(6))
+        assert list(one.problems(name)) == []
+        other.remove_run(name)
+        other.create_run(name, {"seed": 1})
+        result = replace(result, genome=other.put_genome(name, genome))
+        first = one.publish(name, identity, result)
+        assert (first.seq, first.run) == (0, other.run(name).digest)
+        assert list(one.problems(name)) == []
+
+
 def test_a_result_counts_only_with_its_genome(ledger: Ledger, run: str, identity: Identity):
     with pytest.raises(NotFoundError, match="call append_asked or put_genome"):
         ledger.publish(run, identity, Result("ee" * 32, "cd" * 32, 1000, 0, 7, 2.5))
