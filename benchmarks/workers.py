@@ -87,13 +87,14 @@ def run(searcher: str, mishaps: str, seed: int, asked: argparse.Namespace) -> di
             rng=Random(seed), deaths=deaths, late=late, lease=asked.lease,
         )
     )  # fmt: skip
+    events = of_search([event for _, event in log])
     return {
         "searcher": searcher, "mishaps": mishaps, "seed": seed, "workers": asked.workers,
         "births": asked.births, "sigma": asked.sigma, "lease": asked.lease,
         "baselines": asked.baselines,
         **busy(log, clock, asked.workers),
-        **counts([event for _, event in log]),
-        "problems": list(problems(search, [event for _, event in log])),
+        **counts(events),
+        "problems": list(problems(search, events)),
     }  # fmt: skip
 
 
@@ -132,11 +133,28 @@ def busy(log: Log, clock: Clock, workers: int) -> dict[str, float]:
     return shares | {f"until_{name}": moment for name, moment in moments.items()}
 
 
+def of_search(events: Sequence[Event]) -> list[Event]:
+    """Return the events of the search's own work, without those of baselines."""
+    asks = [event.assignment for event in events if isinstance(event, Asked)]
+    beside = {each.birth for each in asks if each.replica}
+
+    def is_own(event: Event) -> bool:
+        match event:
+            case Asked(assignment):
+                return assignment.replica == 0
+            case Finished(result):
+                return result.replica == 0
+            case Expired(birth):
+                return birth not in beside
+            case _:
+                return True
+
+    return [event for event in events if is_own(event)]
+
+
 def counts(events: Sequence[Event]) -> dict[str, int]:
     """Return how many results came in, of how many works, and how often one was given up."""
-    results = [
-        event.result for event in events if isinstance(event, Finished) and not event.result.replica
-    ]
+    results = [event.result for event in events if isinstance(event, Finished)]
     return {
         "results": len(results),
         "works": len({(result.genome, result.rung) for result in results}),
@@ -153,12 +171,11 @@ def problems(search: Breeder, events: Sequence[Event]) -> Iterator[str]:
         yield "the search is not done"
     samples = defaultdict[tuple[str, int], set[float]](set)
     for event in events:
-        if isinstance(event, Finished) and event.result.replica == 0:
+        if isinstance(event, Finished):
             result = event.result
             samples[result.genome, result.rung].add(result.bits_per_byte or 0.0)
     asks = [event.assignment for event in events if isinstance(event, Asked)]
-    works = {(TOY.identify(each.genome), each.rung) for each in asks if each.replica == 0}
-    for genome, rung in sorted(works - set(samples)):
+    for genome, rung in sorted({(TOY.identify(a.genome), a.rung) for a in asks} - set(samples)):
         yield f"genome {genome[:12]} was asked for at {rung} and never answered"
     for (genome, rung), several in samples.items():
         score = search.population.scores(rung).get(genome)

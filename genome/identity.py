@@ -39,8 +39,8 @@ _texts = PerObject[str]()
 _whole = PerObject[Genome]()
 _parts = PerObject[Part]()
 _entries = PerObject[Entry]()
-"""Names and canonical forms of genomes, texts and full forms of their parts: a loop asks for each a
-dozen times.
+"""Names and canonical forms of genomes, texts of parts and training genes, full forms of parts: a
+loop asks for each a dozen times.
 """
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -101,7 +101,7 @@ class Form:
         self._source = genome
         self._catalog = catalog
         self._alive = alive = pruned(genome)
-        self._texts = [self._entry_text(entry) for entry in alive.pool]
+        self._pool_texts = [self._entry_text(entry) for entry in alive.pool]
         wiring = Wiring(
             reads=[visit.reads for visit in alive.route],
             base=[visit.base_read for visit in alive.route],
@@ -109,7 +109,7 @@ class Form:
         )
         endings = [self._ending(visit) for visit in alive.route]
         labels = [
-            self._texts[visit.block] + ending
+            self._pool_texts[visit.block] + ending
             for visit, ending in zip(alive.route, endings, strict=True)
         ]
         self._arrange(endings, canonical_order(wiring, labels))
@@ -158,7 +158,7 @@ class Form:
 
     def architecture_text(self) -> str:
         """The canonical JSON without training genes; parts without dead and legacy settings."""
-        pool = ",".join([self._texts[entry] for entry in self._entries])
+        pool = ",".join([self._pool_texts[entry] for entry in self._entries])
         route = ",".join(
             [
                 f"[{block},{reads},{base}{ending}]"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import insort
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from ..genome.graph import Genome
 from .base import Birth
 from .measures import NOTHING, Measures
 from .noise import Noise
+from .ordered import remove
 from .standing import standings
 
 Age = tuple[int, str]
@@ -66,8 +67,8 @@ class Population:
         self._lowest = rungs[0]
         self.version = 0
         """How often a score or a measure was set: what is computed of them is good for one."""
-        self._births: list[tuple[Age, str]] = []
-        self._by_age: list[tuple[Age, str]] = []  # of those with a score at the lowest rung
+        self._by_birth: list[tuple[Age, str]] = []
+        self._breeding: list[tuple[Age, str]] = []  # of those with a score at the lowest rung
         self._changes = 0
         self._taken = 0
         self._snapshot = self._shot()
@@ -126,8 +127,8 @@ class Population:
             return
         self._leave(genome_id)
         if genome_id in self._ages:
-            _remove(self._births, (self._ages[genome_id], genome_id))
-        insort(self._births, (age, genome_id))
+            remove(self._by_birth, (self._ages[genome_id], genome_id))
+        insort(self._by_birth, (age, genome_id))
         self._ages[genome_id] = age
         self._origins[genome_id] = origin
         self._enter(genome_id)
@@ -157,11 +158,11 @@ class Population:
 
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""
-        return [genome_id for _, genome_id in self._births]
+        return [genome_id for _, genome_id in self._by_birth]
 
     def living(self) -> list[str]:
         """Return the ids of the living, the oldest first."""
-        return [genome_id for _, genome_id in self._by_age[-self.size :]]
+        return [genome_id for _, genome_id in self._breeding[-self.size :]]
 
     def ground(self, least: int) -> tuple[int, list[str]]:
         """Return the rung at which parents are compared now and the living that stand there.
@@ -193,12 +194,8 @@ class Population:
 
     def _enter(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:
-            insort(self._by_age, (self._ages[genome_id], genome_id))
+            insort(self._breeding, (self._ages[genome_id], genome_id))
 
     def _leave(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:
-            _remove(self._by_age, (self._ages[genome_id], genome_id))
-
-
-def _remove(ordered: list[tuple[Age, str]], one: tuple[Age, str]) -> None:
-    del ordered[bisect_left(ordered, one)]
+            remove(self._breeding, (self._ages[genome_id], genome_id))

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ..evaluator.ladder import Ladder
 from .draws import lot
+from .ordered import remove
 
 LOTS = 1 / 32
 """The share of a rung's genomes that is promoted wherever it stands: a tenth of the promotions."""
@@ -98,7 +99,7 @@ class _Floor:
     def score(self, genome_id: str, bits_per_byte: float | None) -> None:
         with self._changing(genome_id):
             if genome_id in self._scores:
-                _remove(self._ranked, (self._scores.pop(genome_id), genome_id))
+                remove(self._ranked, (self._scores.pop(genome_id), genome_id))
             if bits_per_byte is not None:
                 self._scores[genome_id] = bits_per_byte
                 insort(self._ranked, (bits_per_byte, genome_id))
@@ -125,9 +126,5 @@ class _Floor:
             self._spent += sign
         elif genome_id in self._known:
             drawn = lot(self._seed, "promote", genome_id, self.rung) < self._lots
-            change = insort if sign > 0 else _remove
+            change = insort if sign > 0 else remove
             change(self._drawn if drawn else self._open, (self._scores[genome_id], genome_id))
-
-
-def _remove(places: list[Place], place: Place) -> None:
-    del places[bisect_left(places, place)]

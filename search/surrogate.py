@@ -66,8 +66,8 @@ class Surrogate:
 
         A trait that none of the known has makes a genome less like them, so less is known of it.
         """
-        new = np.array([sum(trait not in self._places for trait in each) for each in traits])
         rows = self._rows(traits)
+        new = np.array([len(each) for each in traits]) - rows.sum(axis=1)
         alike = _alike(rows, self._known, self._weights, new * self._unknown) ** self.fit.power
         known = whitened(self._root, alike.T)
         variance = np.maximum(1.0 - (known**2).sum(axis=0), 1e-12)
