@@ -3,6 +3,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
+
+# Nothing here fails for being slow, and a run draws the examples of the run before it. To look for
+# new ones: pytest --hypothesis-profile=explore
+settings.register_profile("explore", deadline=None)
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

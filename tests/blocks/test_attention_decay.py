@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.blocks.attention.decay import fades, fading_attention
@@ -14,7 +14,6 @@ HEADS, KEYS, VALUES, ROWS = 2, 3, 4, 2
 LOG = torch.tensor([0.9, 0.99], dtype=torch.float64).log()
 
 
-@settings(deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     tokens=st.integers(1, 9),

@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.blocks.attention.alibi import slopes
@@ -26,7 +26,6 @@ def expected(query: int, key: int, limit: int, slope: float) -> float:
     return -slope * (query - key)
 
 
-@settings(deadline=None)
 @given(
     marks=st.lists(st.sampled_from([HOLE, 1, 2, 5]), min_size=1, max_size=9),
     kept=st.integers(0, 9),

@@ -16,7 +16,7 @@ def by_torch(x: Tensor, kernel: Tensor) -> Tensor:
 
 
 @given(tokens=st.integers(1, 12), taps=st.integers(1, 8), seed=st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_values_and_gradients_equal_those_of_conv1d(tokens: int, taps: int, seed: int) -> None:
     torch.manual_seed(seed)
     x = torch.randn(2, tokens, 5, dtype=torch.float64, requires_grad=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
@@ -30,7 +30,6 @@ def all_scores(block: PEER, tokens: torch.Tensor) -> torch.Tensor:
     return query @ keys.T
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 10_000), side=st.integers(1, 12), data=st.data())
 def test_best_pairs_are_the_best_of_all(seed: int, side: int, data: st.DataObject):
     k = data.draw(st.integers(1, side))

@@ -69,7 +69,7 @@ def expert(block: SMEAR, share: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return (F.silu(gate) * value) @ out
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), tokens=st.integers(1, 20), kind=st.sampled_from(("glu", "mlp")))
 def test_every_token_runs_through_its_own_mixture(seed: int, tokens: int, kind: str):
     rng, block = Random(seed), smear(expert=kind, seed=seed)
@@ -80,7 +80,7 @@ def test_every_token_runs_through_its_own_mixture(seed: int, tokens: int, kind: 
     torch.testing.assert_close(y[real], one_by_one(block, x, frame)[real], rtol=1e-8, atol=1e-8)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), tokens=st.integers(1, 40))
 def test_any_chunking_with_the_carry_is_the_whole(seed: int, tokens: int):
     rng, block = Random(seed), smear(seed=seed)
@@ -99,7 +99,7 @@ def test_any_chunking_with_the_carry_is_the_whole(seed: int, tokens: int):
         torch.testing.assert_close(mine, other)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), tokens=st.integers(2, 24))
 def test_the_future_and_other_rows_change_nothing(seed: int, tokens: int):
     rng, block = Random(seed), smear(seed=seed)

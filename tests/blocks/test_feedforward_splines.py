@@ -42,7 +42,7 @@ def places(extent: float, seed: int) -> torch.Tensor:
     return (torch.rand(60, generator=rng, dtype=torch.float64) - 0.5) * 6 * extent
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(grid=grids, order=orders, extent=extents, seed=st.integers(0, 1000))
 def test_basis_and_its_slope_are_those_of_scipy(grid: int, order: int, extent: float, seed: int):
     x = places(extent, seed).requires_grad_()
@@ -56,7 +56,7 @@ def test_basis_and_its_slope_are_those_of_scipy(grid: int, order: int, extent: f
     torch.testing.assert_close(slope, slopes @ weights, atol=1e-8, rtol=0)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(grid=grids, order=orders, extent=extents, seed=st.integers(0, 1000))
 def test_basis_sums_to_one_on_the_grid_and_is_local(
     grid: int, order: int, extent: float, seed: int

@@ -47,7 +47,7 @@ def test_full_is_the_linear_map_of_torch_bit_for_bit(bias: bool, dtype: torch.dt
     assert torch.equal(made(x), F.linear(x, made.weight, made.bias))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=rows, shift=st.floats(-2, 2), size=st.floats(1e-3, 1e3))
 def test_weights_have_two_or_three_levels(seed: int, shift: float, size: float):
     generator = torch.Generator().manual_seed(seed)
@@ -67,7 +67,7 @@ def test_ternary_and_binary_have_all_their_levels():
     assert all((binary(weight) == level).any() for level in (-mean, mean))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=rows, size=st.floats(1e-2, 1e4))
 def test_activations_are_the_nearest_of_255_levels_of_their_row(seed: int, size: float):
     x = stream(seed)
@@ -81,7 +81,7 @@ def test_activations_are_the_nearest_of_255_levels_of_their_row(seed: int, size:
     assert torch.equal(eight_bits(-x), -eight_bits(x))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.integers(1, 64), st.floats(1e-3, 1e3), rows)
 def test_rounding_errors_decide_no_half(half: int, size: float, seed: int):
     """A rounded map returns whole multiples of one number: some are half of the largest one."""

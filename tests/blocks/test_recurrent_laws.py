@@ -96,7 +96,7 @@ def real_part(y: Tensor, frame: Frame) -> Tensor:
 
 @EVERY
 @given(seed=st.integers(0, 10**6), tokens=st.integers(0, 24), dense=st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_any_chunking_equals_the_whole(
     variant: Variant, seed: int, tokens: int, dense: bool
 ) -> None:
@@ -122,7 +122,7 @@ def test_any_chunking_equals_the_whole(
 
 @EVERY
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_holes_change_nothing_even_if_they_hold_nonsense(variant: Variant, seed: int) -> None:
     rng, module = Random(seed), variant.probe(seed)
     frame, x = holed(rng, 2, 15), variant.draw(2, 15)

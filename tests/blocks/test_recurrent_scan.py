@@ -25,7 +25,7 @@ def inputs(tokens: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
 
 
 @given(tokens=st.integers(1, 70), started=st.booleans(), seed=st.integers(0, 99))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_values_and_gradients_equal_those_of_a_loop(tokens: int, started: bool, seed: int) -> None:
     gate, candidate, start = inputs(tokens, seed)
     leaves = [gate, candidate, *([start] if started else [])]
@@ -88,7 +88,7 @@ def fading_loop(decay: Tensor, source: Tensor, start: Tensor | None) -> Tensor:
     turning=st.booleans(),
     seed=st.integers(0, 99),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_fading_scan_equals_a_loop(
     tokens: int, started: bool, shared: bool, turning: bool, seed: int
 ) -> None:

@@ -86,7 +86,7 @@ def best_by_hand(router: MixtureOfDepths, x: Tensor, frame: Frame) -> Tensor:
     capacity=st.sampled_from([0.125, 0.25, 0.5, 0.75, 1.0]),
     dense=st.booleans(),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_training_works_on_exactly_the_best_tokens(
     seed: int, tokens: int, capacity: float, dense: bool
 ) -> None:
@@ -108,7 +108,7 @@ def test_equal_scores_still_keep_exactly_k_tokens() -> None:
 
 
 @given(seed=st.integers(0, 10**6), tokens=st.integers(0, 21), dense=st.booleans())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_evaluation_works_on_what_the_predictor_picks_in_any_chunking(
     seed: int, tokens: int, dense: bool
 ) -> None:

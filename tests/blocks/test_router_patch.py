@@ -146,7 +146,7 @@ def by_hand(
     dense=st.booleans(),
     training=st.booleans(),
 )
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_row_is_worked_on_patch_by_patch(
     patching: str, seed: int, tokens: int, size: int, dense: bool, training: bool
 ) -> None:
@@ -176,7 +176,7 @@ def test_a_row_is_worked_on_patch_by_patch(
 
 @KINDS
 @given(seed=st.integers(0, 10**6), tokens=st.integers(0, 30), dense=st.booleans())
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_any_chunking_equals_the_whole(patching: str, seed: int, tokens: int, dense: bool) -> None:
     rng = Random(seed)
     router, block = routed(seed, patching, rng.choice([2, 4, 8]))

@@ -56,7 +56,7 @@ class ByHand:
 TEXTS = st.lists(st.text("abc", min_size=1, max_size=40).map(str.encode), min_size=1, max_size=4)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(TEXTS, st.integers(1, 4), st.text("abcd", min_size=2, max_size=8).map(str.encode))
 def test_bits_equal_a_model_made_of_dictionaries(
     texts: list[bytes], order: int, window: bytes
@@ -74,7 +74,7 @@ def test_bits_equal_a_model_made_of_dictionaries(
 
 
 @given(TEXTS, st.text("abcd", max_size=5).map(str.encode))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_the_chances_of_all_bytes_sum_to_one(texts: list[bytes], history: bytes) -> None:
     model = fit(np.frombuffer(b"".join(texts), np.uint8)[None])
     padded = [START] * (5 - len(history)) + list(history)

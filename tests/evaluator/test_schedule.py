@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.evaluator.ladder import Ladder
@@ -9,7 +9,6 @@ from praxis_evolve.evaluator.preset import PRESETS, SIZES, estimated_seconds, pr
 from praxis_evolve.evaluator.schedule import schedule
 
 
-@settings(deadline=None)
 @given(st.integers(1, 10**7), st.integers(1, 10**6), st.floats(0.01, 0.5), st.integers(1, 10**5))
 def test_rates_rise_stay_and_fall(rung: int, lowest: int, warmup: float, tokens: int) -> None:
     plan = schedule(rung, lowest=lowest, warmup=warmup, tokens_per_step=tokens)

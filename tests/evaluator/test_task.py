@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.evaluator.task import (
@@ -27,7 +27,6 @@ def task_of(content: bytes) -> Task:
     return Task("text", np.frombuffer(content, np.uint8))
 
 
-@settings(deadline=None)
 @given(st.integers(1290, 5000), st.integers(1, 80))
 def test_splits_and_windows_are_those_of_a_plain_reading(size: int, count: int) -> None:
     content = random.Random(size).randbytes(size)
@@ -56,7 +55,6 @@ def test_search_and_test_take_turns_in_a_long_text() -> None:
     assert task.test.mean() == pytest.approx(0.5, abs=0.04)
 
 
-@settings(deadline=None)
 @given(st.integers(1290, 2_000_000))
 def test_splits_are_disjoint_and_are_all_of_the_text(size: int) -> None:
     text = (np.arange(size) % 251).astype(np.uint8)

@@ -101,7 +101,7 @@ def test_starters_keep_the_carry_law(name: str) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @torch.no_grad()
 def test_random_genomes_keep_the_carry_law(seed: int) -> None:
     rng = Random(seed)

@@ -40,7 +40,7 @@ def at_a_wall() -> tuple[Genome, Space]:
     return genome, replace(WIDE, limits=Limits(visits=8, parameters=longer.parameters - 5_000))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 2**32), share=st.floats(0.3, 1.2))
 def test_what_is_fitted_is_legal_and_otherwise_as_it_was(seed: int, share: float) -> None:
     rng = random.Random(seed)

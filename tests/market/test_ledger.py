@@ -278,7 +278,7 @@ def elsewhere(catalog: Catalog) -> Iterator[Ledger]:
 
 
 @given(order=st.randoms(use_true_random=False), parts=st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_merging_is_set_union_in_any_order_split_and_repetition(
     elsewhere: Ledger, foreign: list[Record], order: random.Random, parts: int
 ):

@@ -90,7 +90,7 @@ def letters(letter: str) -> str:
     return letter * 64
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def genomes(catalog: Catalog, llama_genome: Genome) -> dict[str, Genome]:
     return {
         letters("a"): llama_genome,
@@ -99,7 +99,7 @@ def genomes(catalog: Catalog, llama_genome: Genome) -> dict[str, Genome]:
     }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run(genomes: dict[str, Genome]) -> RunView:
     a, b, c = genomes
     evaluations = (

@@ -24,6 +24,8 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed"),
 ]
+PATIENCE = 600_000.0
+"""Milliseconds until a page counts as stuck: a loaded machine draws one in over half a minute."""
 
 
 @dataclass
@@ -44,19 +46,20 @@ def browser() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture(params=[1360, 400])
+@pytest.fixture(scope="module", params=[1360, 400])
 def visit(
     request: pytest.FixtureRequest,
     browser: Any,
     run: RunView,
     genomes: dict[str, Genome],
     catalog: Catalog,
-    tmp_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Visit]:
-    path = tmp_path / "report.html"
+    path = tmp_path_factory.mktemp("page") / "report.html"
     write_page(path, run, genomes, catalog)
     size = {"width": request.param, "height": 900}
     context = browser.new_context(viewport=size, offline=True, accept_downloads=True)
+    context.set_default_timeout(PATIENCE)
     visit = Visit(context.new_page())
 
     def hear(message: Any) -> None:

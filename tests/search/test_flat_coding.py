@@ -56,7 +56,7 @@ def drawn(range_: Range) -> st.SearchStrategy[Value]:
 
 
 @SPACES
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_whatever_is_said_is_legal_and_the_same_again(name: str, data: st.DataObject) -> None:
     coding = CODINGS[name]
@@ -71,7 +71,7 @@ def test_whatever_is_said_is_legal_and_the_same_again(name: str, data: st.DataOb
 
 
 @SPACES
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**9), edits=st.integers(0, 6))
 def test_any_genome_is_written_as_one_that_reads_as_itself(
     name: str, seed: int, edits: int
