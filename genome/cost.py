@@ -99,17 +99,21 @@ def block_parameters(genome: Genome, *, catalog: Catalog, context: int) -> int:
     """Return the parameters of the blocks that reach the output: the cheapest measure of size."""
     size = Size(genome.stack.width, context, segment_length(genome, context))
     live = {genome.route[number].block for number in genome.live_visits()}
-    return sum(_entry_parameters(genome.pool[number], size, catalog) for number in live)
+    entries = [genome.pool[number] for number in live]
+    known = _parameters.each(entries, catalog, lambda _: {})
+    key = size.width, size.context, size.segment
+    return sum(
+        counts[key]
+        if key in counts
+        else counts.setdefault(key, _entry_parameters(entry, size, catalog))
+        for entry, counts in zip(entries, known, strict=True)
+    )
 
 
 def _entry_parameters(entry: Entry, size: Size, catalog: Catalog) -> int:
-    known = _parameters.of(entry, catalog, dict)
-    key = size.width, size.context, size.segment
-    if key not in known:
-        parts = (entry.block,) if entry.prelude is None else (entry.block, entry.prelude)
-        full = (full_part(part, catalog) for part in parts)
-        known[key] = sum(_Counter(catalog, size).part(part).parameters for part in full)
-    return known[key]
+    parts = (entry.block,) if entry.prelude is None else (entry.block, entry.prelude)
+    full = (full_part(part, catalog) for part in parts)
+    return sum(_Counter(catalog, size).part(part).parameters for part in full)
 
 
 def _call(genome: Genome, catalog: Catalog, size: Size) -> tuple[Cost, list[_VisitCost]]:

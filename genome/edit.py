@@ -9,6 +9,10 @@ from typing import Any, cast
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .graph import Entry, Genome, Part, Visit
+from .memory import PerObject
+
+_alive = PerObject[tuple[str, ...]]()
+"""The settings of parts that have an effect."""
 
 
 def pruned(genome: Genome) -> Genome:
@@ -106,11 +110,17 @@ def places(genome: Genome) -> Sequence[tuple[Place, Part]]:
 
 def living_settings(genome: Genome, catalog: Catalog) -> Sequence[tuple[Place, Part, str]]:
     """Return every setting that has an effect, with its part and where that stands."""
+    found = places(genome)
+    names = _alive.each((part for _, part in found), catalog, lambda part: _living(part, catalog))
     return [
         (place, part, name)
-        for place, part in places(genome)
-        for name in catalog[part.name].alive(part.settings)
+        for (place, part), several in zip(found, names, strict=True)
+        for name in several
     ]
+
+
+def _living(part: Part, catalog: Catalog) -> tuple[str, ...]:
+    return tuple(catalog[part.name].alive(part.settings))
 
 
 def with_part(genome: Genome, place: Place, part: Part | None) -> Genome:

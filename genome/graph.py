@@ -6,20 +6,25 @@ whether it is legal in a space (catalog, ranges, limits) is the space's to say.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
 from ..blocks.declaration import Precision
 from ..blocks.ranges import Value
+from .memory import Recent
 
 Settings = Mapping[str, Value]
 Merge = Literal["mean", "gate", "sum", "concat"]
 
 EMBEDDING = -1
 """The index that a visit reads to read the token embedding."""
+
+_live = Recent[tuple[int, ...]]()
+_needed = Recent[float]()
+"""What is asked of the routes of all children, most of which have their parent's."""
 
 
 def frozen(settings: Settings) -> Settings:
@@ -134,23 +139,14 @@ class Genome:
         """Yield what is wrong with the structure, a sentence each; nothing if it is sound."""
         if not self.route:
             yield "the route has no visit; a genome needs at least one"
+        if len(self.pool) > _needed.of(self.route, None, lambda: _needed_entries(self.route)):
+            return
         for number, visit in enumerate(self.route):
-            if not _is_sound(number, visit, len(self.pool)):
-                yield from _visit_problems(number, visit, len(self.pool))
+            yield from _visit_problems(number, visit, len(self.pool))
 
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
-        return self._live
-
-    @cached_property
-    def _live(self) -> tuple[int, ...]:
-        live = {len(self.route) - 1}
-        for number in range(len(self.route) - 1, -1, -1):  # readers stand behind what they read
-            if number in live:
-                visit = self.route[number]
-                live.update(visit.reads)
-                live.add(visit.base_read)
-        return tuple(number for number in range(len(self.route)) if number in live)
+        return _live.of(self.route, None, lambda: _reaching(self.route))
 
     def readers(self, source: int) -> tuple[int, ...]:
         """Return the visits that read *source* or add to it, in order."""
@@ -186,10 +182,27 @@ def parts_of(pool: Iterable[Entry], route: Iterable[Visit], stack: Stack) -> Ite
         yield stack.exit
 
 
-def _is_sound(number: int, visit: Visit, pool: int) -> bool:
-    """Return whether a visit has no problem, as is asked of all visits of every child."""
+def _reaching(route: Sequence[Visit]) -> tuple[int, ...]:
+    """Return the visits that reach the last one."""
+    live = {len(route) - 1}
+    for number in range(len(route) - 1, -1, -1):  # readers stand behind what they read
+        if number in live:
+            visit = route[number]
+            live.update(visit.reads)
+            live.add(visit.base_read)
+    return tuple(number for number in range(len(route)) if number in live)
+
+
+def _needed_entries(route: Sequence[Visit]) -> float:
+    """Return the number of the last pool entry that a sound route names; no pool suits another."""
+    sound = all(_is_sound(number, visit) for number, visit in enumerate(route))
+    return max((visit.block for visit in route), default=-1) if sound else math.inf
+
+
+def _is_sound(number: int, visit: Visit) -> bool:
+    """Return whether a visit has no problem in a genome with a pool that is large enough."""
     reads, base = visit.reads, visit.base
-    if not reads or not 0 <= visit.block < pool:
+    if not reads or visit.block < 0:
         return False
     for read in reads:
         if not EMBEDDING <= read < number:

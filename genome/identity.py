@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -20,9 +20,9 @@ from ..blocks.registry import Catalog
 from .edit import pruned
 from .exits import exit_places
 from .genes import LEGACY
-from .graph import EMBEDDING, Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
-from .labelling import Wiring, canonical_order
-from .memory import PerObject
+from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
+from .labelling import Wiring, canonical_arrangement
+from .memory import PerObject, Recent
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,11 @@ _entries = PerObject[Entry]()
 """Names and canonical forms of genomes, texts of parts and training genes, full forms of parts: a
 loop asks for each a dozen times.
 """
+
+_wirings = Recent[Wiring]()
+_endings = {lengthless: Recent[list[str]]() for lengthless in (False, True)}
+_routes = PerObject[str]()
+"""What is written of routes, which most children have from their parents."""
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -101,45 +106,31 @@ class Form:
         self._source = genome
         self._catalog = catalog
         self._alive = alive = pruned(genome)
-        self._pool_texts = [self._entry_text(entry) for entry in alive.pool]
-        wiring = Wiring(
-            reads=[visit.reads for visit in alive.route],
-            base=[visit.base_read for visit in alive.route],
-            entry=[visit.block for visit in alive.route],
+        route, stack = alive.route, genome.stack
+        self._pool_texts = _texts.each(alive.pool, catalog, self._entry_written)
+        self._lengthless = all(catalog[p.name].lengthless for p in (stack.residual, stack.norm))
+        self._endings = _endings[self._lengthless].of(
+            route, catalog, lambda: [self._ending(visit) for visit in route]
         )
-        endings = [self._ending(visit) for visit in alive.route]
         labels = [
             self._pool_texts[visit.block] + ending
-            for visit, ending in zip(alive.route, endings, strict=True)
+            for visit, ending in zip(route, self._endings, strict=True)
         ]
-        self._arrange(endings, canonical_order(wiring, labels))
-
-    def _arrange(self, endings: list[str], order: list[int]) -> None:
-        place = {visit: number for number, visit in enumerate(order)} | {EMBEDDING: EMBEDDING}
-        entries: dict[int, int] = {}
-        self._visits = [self._alive.route[visit] for visit in order]
-        self._endings = [endings[visit] for visit in order]
-        self._wiring = [
-            (
-                entries.setdefault(visit.block, len(entries)),
-                sorted([place[read] for read in visit.reads]),
-                place[visit.base_read],
-            )
-            for visit in self._visits
-        ]
-        self._entries = list(entries)
+        wiring = _wirings.of(route, None, lambda: _wiring(route))
+        self._arranged = canonical_arrangement(wiring, labels)
 
     @cached_property
     def _route(self) -> list[Visit]:
+        visits = [self._alive.route[number] for number in self._arranged.order]
         return [
             Visit(
                 block,
-                tuple(reads),
+                reads,
                 base,
                 self._merge(visit) if len(reads) > 1 else "mean",
                 visit.router,
             )
-            for (block, reads, base), visit in zip(self._wiring, self._visits, strict=True)
+            for (block, reads, base), visit in zip(self._arranged.code, visits, strict=True)
         ]
 
     def genome_id(self) -> str:
@@ -158,30 +149,31 @@ class Form:
 
     def architecture_text(self) -> str:
         """The canonical JSON without training genes; parts without dead and legacy settings."""
-        pool = ",".join([self._pool_texts[entry] for entry in self._entries])
-        route = ",".join(
-            [
-                f"[{block},{reads},{base}{ending}]"
-                for (block, reads, base), ending in zip(self._wiring, self._endings, strict=True)
-            ]
-        )
+        pool = ",".join([self._pool_texts[entry] for entry in self._arranged.entries])
+        route = _routes.of(self._arranged, self._endings, self._route_text)
         return f'{{"pool":[{pool}],"route":[{route}],"stack":{self._stack_text()}}}'
 
     def genome(self) -> Genome:
         """The canonical genome, with every setting of every part."""
         return _whole.of(self._source, self._catalog, self._written_whole)
 
+    def _route_text(self) -> str:
+        endings = [self._endings[number] for number in self._arranged.order]
+        return ",".join(
+            [
+                f"[{block},{list(reads)},{base}{ending}]"
+                for (block, reads, base), ending in zip(self._arranged.code, endings, strict=True)
+            ]
+        )
+
     def _written_whole(self) -> Genome:
-        pool = [self._alive.pool[entry] for entry in self._entries]
+        pool = [self._alive.pool[entry] for entry in self._arranged.entries]
         route = (
             visit if visit.router is None else replace(visit, router=self._full(visit.router))
             for visit in self._route
         )
         return Genome(tuple(map(self._full_entry, pool)), tuple(route), self._stack(),
                       self._training())  # fmt: skip
-
-    def _entry_text(self, entry: Entry) -> str:
-        return _texts.of(entry, self._catalog, lambda: self._entry_written(entry))
 
     def _entry_written(self, entry: Entry) -> str:
         precision = self._precision(entry)
@@ -194,10 +186,10 @@ class Form:
 
     def _merge(self, visit: Visit) -> Merge:
         """The merge of several reads; a sum is a mean where nothing sees its length."""
-        stack, router = self._source.stack, visit.router
-        parts = (stack.residual, stack.norm, *([] if router is None else [router]))
-        lengthless = all(self._catalog[part.name].lengthless for part in parts)
-        return "mean" if visit.merge == "sum" and lengthless else visit.merge
+        router = visit.router
+        routed = router is not None and not self._catalog[router.name].lengthless
+        blind = self._lengthless and not routed
+        return "mean" if visit.merge == "sum" and blind else visit.merge
 
     def _ending(self, visit: Visit) -> str:
         if len(visit.reads) == 1 and visit.router is None:
@@ -237,12 +229,13 @@ class Form:
 
     def _feedback(self) -> int:
         """The feedback gene, which is dead where no visit reads another."""
-        return self._source.stack.feedback if len(self._visits) > 1 else 0
+        return self._source.stack.feedback if len(self._alive.route) > 1 else 0
 
     def _training(self) -> Training:
         """The training genes; the order of one visit's work is dead."""
         training = self._source.training
-        return training if len(self._visits) > 1 else replace(training, shuffle=Training().shuffle)
+        one = len(self._alive.route) == 1
+        return training if not one else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
         parts = parts_of(self._alive.pool, self._alive.route, self._alive.stack)
@@ -250,7 +243,7 @@ class Form:
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""
-        pool = tuple(self._alive.pool[entry] for entry in self._entries)
+        pool = tuple(self._alive.pool[entry] for entry in self._arranged.entries)
         return Genome(pool, tuple(self._route), self._source.stack)
 
     def _part_text(self, part: Part | None) -> str:
@@ -270,6 +263,14 @@ class Form:
 
     def _full(self, part: Part) -> Part:
         return full_part(part, self._catalog)
+
+
+def _wiring(route: Sequence[Visit]) -> Wiring:
+    return Wiring(
+        reads=[visit.reads for visit in route],
+        base=[visit.base_read for visit in route],
+        entry=[visit.block for visit in route],
+    )
 
 
 def _genes_text(training: Training) -> str:

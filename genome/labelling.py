@@ -11,8 +11,9 @@ A colour is only ever split, and depth comes first, so sorting by colour is a to
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 MOST_LEAVES = 1000
@@ -25,6 +26,19 @@ Code = tuple[tuple[int, tuple[int, ...], int], ...]
 
 
 @dataclass(frozen=True)
+class Arranged:
+    """A wiring in canonical order.
+
+    ``order`` are its visits, ``entries`` its pool entries as they come; ``code`` is for each visit
+    the number of its entry among these, what it reads, sorted, and its base.
+    """
+
+    order: tuple[int, ...]
+    entries: tuple[int, ...]
+    code: Code
+
+
+@dataclass(frozen=True)
 class Wiring:
     """A route without its labels: what each visit reads, its base, and its pool entry.
 
@@ -34,6 +48,7 @@ class Wiring:
     reads: Sequence[tuple[int, ...]]
     base: Sequence[int]
     entry: Sequence[int]
+    _last: list[Arranged] = field(default_factory=list[Arranged], init=False, compare=False)
 
     @cached_property
     def readers(self) -> list[list[int]]:
@@ -60,8 +75,9 @@ class Wiring:
             mates.setdefault(entry, []).append(visit)
         return mates
 
+    @cached_property
     def depths(self) -> list[int]:
-        """Return the length of the longest path from the embedding to each visit."""
+        """The length of the longest path from the embedding to each visit."""
         depths = [0] * (len(self.entry) + 1)
         for visit, reads in enumerate(self.reads):
             deepest = depths[self.base[visit]]
@@ -69,6 +85,12 @@ class Wiring:
                 deepest = max(deepest, depths[read])
             depths[visit] = deepest + 1
         return depths[:-1]
+
+    def in_order(self, order: Sequence[int]) -> Arranged:
+        """Return the wiring in *order*; the last is kept, for most children keep the order."""
+        if not self._last or self._last[0].order != tuple(order):
+            self._last[:] = [_arranged(self, order)]
+        return self._last[0]
 
     def twins(self, one: int, other: int) -> bool:
         """Return whether swapping two visits of one colour (and their entries) changes nothing."""
@@ -84,8 +106,8 @@ class Wiring:
         return one == other or len(self.mates[one]) == len(self.mates[other]) == 1
 
 
-def canonical_order(wiring: Wiring, labels: Sequence[str]) -> list[int]:
-    """Return the visits in canonical order, which is topological and ends with the output.
+def canonical_arrangement(wiring: Wiring, labels: Sequence[str]) -> Arranged:
+    """Return the wiring in canonical order, which is topological and ends with the output.
 
     Two routes are isomorphic, labels and sharing of pool entries included, exactly if reading them
     in this order gives the same.
@@ -93,10 +115,11 @@ def canonical_order(wiring: Wiring, labels: Sequence[str]) -> list[int]:
     Raises:
         ValueError: more than ``MOST_LEAVES`` leaves would have to be compared.
     """
-    colours = _ranked(list(zip(wiring.depths(), labels, strict=True)))
-    if len(set(colours)) == len(colours):
-        return _sorted_by(colours)
-    return _Search(wiring).best(colours)
+    keys = list(zip(wiring.depths, labels, strict=True))
+    order = sorted(range(len(keys)), key=keys.__getitem__)
+    if any(keys[one] == keys[next_] for one, next_ in pairwise(order)):
+        order = _Search(wiring).best(_ranked(keys))
+    return wiring.in_order(order)
 
 
 class _Search:
@@ -141,7 +164,7 @@ class _Search:
                 "make parallel branches differ or remove some"
             )
         order = _sorted_by(colours[:-1])
-        code = _code(self._wiring, order)
+        code = _arranged(self._wiring, order).code
         if self._best is None or code < self._best[0]:
             self._best = code, order
 
@@ -201,15 +224,18 @@ def _sorted_by(colours: Colours) -> list[int]:
     return sorted(range(len(colours)), key=colours.__getitem__)
 
 
-def _code(wiring: Wiring, order: Sequence[int]) -> Code:
+def _arranged(wiring: Wiring, order: Sequence[int]) -> Arranged:
     """Describe the wiring in *order*; labels need no place in it, colours have sorted them."""
     place = {visit: number for number, visit in enumerate(order)} | {-1: -1}
     entries: dict[int, int] = {}
-    return tuple(
-        (
-            entries.setdefault(wiring.entry[visit], len(entries)),
-            tuple(sorted(place[read] for read in wiring.reads[visit])),
-            place[wiring.base[visit]],
-        )
-        for visit in order
+    code = tuple(
+        [
+            (
+                entries.setdefault(wiring.entry[visit], len(entries)),
+                tuple(sorted([place[read] for read in wiring.reads[visit]])),
+                place[wiring.base[visit]],
+            )
+            for visit in order
+        ]
     )
+    return Arranged(tuple(order), tuple(entries), code)

@@ -17,13 +17,15 @@ _problems = PerObject[tuple[str, ...]]()
 """What is wrong with the settings of parts, which children share with their parents."""
 
 _sound = PerObject[bool]()
-"""The entries and training genes that nothing is wrong with."""
+"""Whether nothing is wrong with entries and training genes."""
 
 
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     """Every part is in the catalog, stands where its kind may, and has legal settings."""
-    for number, entry in enumerate(genome.pool):
-        yield from _unless_sound(entry, catalog, _entry_problems(number, entry, catalog))
+    sound = _sound.each(genome.pool, catalog, lambda entry: _is_sound(entry, catalog))
+    if not all(sound):
+        for number, entry in enumerate(genome.pool):
+            yield from _entry_problems(number, entry, catalog)
     for number, visit in enumerate(genome.route):
         if visit.router is not None:
             yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
@@ -49,7 +51,8 @@ def gene_problems(
         yield f"stack.tied {problem}"
     if problem := feedback_range(context).problem(stack.feedback):
         yield f"stack.feedback {problem} at a context of {context} tokens"
-    yield from _unless_sound(training, TRAINING, _training_problems(training))
+    if not _sound.of(training, TRAINING, lambda: not any(_training_problems(training))):
+        yield from _training_problems(training)
 
 
 def succession_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -102,14 +105,8 @@ def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     yield "no block that reaches the output mixes tokens; add one, for example attention"
 
 
-def _unless_sound(thing: Entry | Training, world: object, problems: Iterator[str]) -> Sequence[str]:
-    """Return the problems of a thing; what was sound once is not looked at again."""
-    if _sound.known(thing, world):
-        return ()
-    found = list(problems)
-    if not found:
-        _sound.of(thing, world, lambda: True)
-    return found
+def _is_sound(entry: Entry, catalog: Catalog) -> bool:
+    return not any(_entry_problems(0, entry, catalog))
 
 
 def _entry_problems(number: int, entry: Entry, catalog: Catalog) -> Iterator[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from random import Random
 from typing import Protocol, TypeVar
 
 from ..genome.cost import Costs
 from ..genome.graph import Genome
+from ..genome.memory import Recent
 from ..genome.mutation import Child
 from ..genome.taste import Taste
 from ..genome.traits import Trait
@@ -70,14 +70,5 @@ def remembering(what: Callable[[Genome], Thing]) -> Callable[[Genome], Thing]:
     Ids and the like are costly, and asked for several times: by the ask that finds the genome new
     and promising, and again by the telling of that ask.
     """
-    last = OrderedDict[int, tuple[Genome, Thing]]()
-
-    def remembered(genome: Genome) -> Thing:
-        known = last.get(id(genome))
-        if known is None:
-            known = last[id(genome)] = genome, what(genome)
-            if len(last) > REMEMBERED:
-                last.popitem(last=False)
-        return known[1]
-
-    return remembered
+    last = Recent[Thing](REMEMBERED)
+    return lambda genome: last.of(genome, None, lambda: what(genome))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 
-from praxis_evolve.genome.memory import PerObject
+from praxis_evolve.genome.memory import PerObject, Recent
 
 
 @dataclass(frozen=True)
@@ -49,3 +49,28 @@ def test_a_value_that_was_computed_again_is_forgotten_once() -> None:
     del value
     gc.collect()
     assert not memory._kept  # pyright: ignore[reportPrivateUsage]
+
+
+def test_several_values_are_as_one_after_the_other() -> None:
+    memory, world, calls = PerObject[float](), object(), list[Value]()
+    values = [Value(number) for number in (1, 2, 3)]
+    memory.of(values[1], world, lambda: 20.0)
+
+    def compute(value: Value) -> float:
+        calls.append(value)
+        return value.number
+
+    assert memory.each([*values, values[0]], world, compute) == [1, 20, 3, 1]
+    assert memory.each(values, object(), compute) == [1, 2, 3]
+    assert calls == [values[0], values[2], *values]
+
+
+def test_of_the_last_values_is_known_what_was_computed_in_the_same_world() -> None:
+    memory, world = Recent[int](2), object()
+    one, equal, third = (1.0,), (1,), (3,)
+    assert memory.of(one, world, lambda: 1) == memory.of(one, world, lambda: 2) == 1
+    assert memory.of(equal, world, lambda: 3) == 3
+    assert memory.of(one, world, lambda: 4) == 1
+    assert memory.of(one, object(), lambda: 5) == 5
+    assert memory.of(third, world, lambda: 6) == 6
+    assert memory.of(equal, world, lambda: 7) == 7, "two newer ones are kept"

@@ -10,11 +10,12 @@ from praxis_evolve.blocks.registry import Catalog, installed
 from praxis_evolve.genome.crossover import cross
 from praxis_evolve.genome.edit import pruned, without_visit
 from praxis_evolve.genome.graph import EMBEDDING, Entry, Genome, Part, Visit
-from praxis_evolve.genome.identity import genome_id
+from praxis_evolve.genome.identity import Form, canonical, genome_id
 from praxis_evolve.genome.mutation import OPERATORS, mutate
 from praxis_evolve.genome.space import Limits, Space
 from praxis_evolve.genome.starters import starters
 from praxis_evolve.genome.text import from_json, to_json
+from praxis_evolve.genome.traits import traits
 
 LOOK = Entry(Part("look", {"heads": 2, "turn": True, "pace": 10.0, "late": 1}), lineage="look")
 THINK = Entry(Part("think", {"size": 4.0}), lineage="think")
@@ -31,6 +32,25 @@ def test_a_child_is_legal_and_different(toy_space: Space, seed: int) -> None:
     assert toy_space.problems(child.genome) == []
     assert genome_id(child.genome, toy_space.catalog) != genome_id(parent, toy_space.catalog)
     assert set(child.operator.split("+")) <= set(OPERATORS)
+
+
+@QUICK
+@given(seed=st.integers(0, 2**32))
+def test_what_is_remembered_of_parents_is_true_of_their_children(
+    toy_space: Space, seed: int
+) -> None:
+    rng, catalog = random.Random(seed), toy_space.catalog
+    family = [toy_space.sample(rng, "p")]
+    for number in range(5):
+        family.append(mutate(rng.choice(family), toy_space, rng, f"c{number}").genome)
+    for genome in family:
+        stranger = from_json(to_json(genome), catalog)
+        assert genome_id(genome, catalog) == Form(stranger, catalog).genome_id()
+        assert to_json(canonical(genome, catalog)) == to_json(canonical(stranger, catalog))
+        assert traits(genome, catalog) == traits(stranger, catalog)
+        cut = replace(stranger, pool=genome.pool[:-1])
+        assert list(cut.problems()) != []
+        assert genome.live_visits() == stranger.live_visits()
 
 
 def test_the_same_draws_give_the_same_child(toy_space: Space) -> None:
