@@ -77,7 +77,7 @@ def _aging(setting: Setting, *, population: int, tournament: int) -> Search:
         tournament=tournament,
         births=setting.births,
         crossover=0.0,
-        immigrants=0.0,
+        drawn=0.0,
         niches=0.0,
         shares=False,
         screen=False,

@@ -4,11 +4,12 @@
     python benchmarks/text.py --seeds 5 --workers 2      # stopped? call it again
     python benchmarks/text.py --seeds 5 --table          # only print what was measured
 
-One run is a text, a search and a seed. All search the space of ``run --size small`` (its width,
-context and limits) on one short ladder, until as many tokens were trained as so many births are
-expected to take (``--births``); what the gate refuses before its training costs nothing. No search
-is given starters unless ``--starters`` gives all of them to all. The seed also is that of the
-trainings, so that runs of one seed differ in the search alone.
+One run is a text, a search and a seed. All search the space of ``run --size small`` (its width and
+context) among genomes with no more parameters and FLOPs than the Llama block, on one short ladder,
+until as many tokens were trained as so many births are expected to take (``--births``); what the
+gate refuses before its training costs nothing. No search is given starters unless ``--starters``
+gives all of them to all. The seed also is that of the trainings, so that runs of one seed differ in
+the search alone.
 
 A run's winner is the genome with the lowest bits per byte on the search split at the top rung that
 passes the full gate in every final. Printed are, paired by seed:

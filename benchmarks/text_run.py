@@ -16,14 +16,15 @@ import torch
 from praxis_evolve.benchmarks.budget import Budgeted
 from praxis_evolve.benchmarks.comparison import Row
 from praxis_evolve.blocks.registry import installed
-from praxis_evolve.cli.bounds import preset_space
+from praxis_evolve.cli.bounds import EQUAL, preset_space
 from praxis_evolve.evaluator.evaluate import Evaluator
 from praxis_evolve.evaluator.job import Job, Setup
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.preset import PRESETS
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.task import Task, embedded_task, save_task, text_task
-from praxis_evolve.genome.starters import starters
+from praxis_evolve.genome.space import Space
+from praxis_evolve.genome.starters import llama, starters
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.search.algorithms import DEFAULT, Terms, algorithm
 from praxis_evolve.search.base import Asked, Assignment, Event, Finished, Search
@@ -87,10 +88,17 @@ def budgeted(search: Search, plan: Plan) -> Search:
     return Budgeted(search, plan.tokens, lambda result: trained(result, plan.ladder))
 
 
+def space() -> Space:
+    """Return the genomes of the preset that are no larger than the Llama block, nor cost more."""
+    wide = preset_space(installed(), PRESET)
+    rival = wide.costs(llama(wide, layers=PRESET.layers))
+    return replace(wide, limits=replace(wide.limits, parameters=round(EQUAL * rival.parameters)))
+
+
 def run(text: str, searcher: str, seed: int, plan: Plan) -> Row:
     """Return the row of one run, with its winner's finals."""
     torch.set_num_threads(1)
-    species = Species(preset_space(installed(), PRESET))
+    species = Species(space())
     with tempfile.TemporaryDirectory() as folder:
         evaluator = Evaluator(setup(opened(text, plan.bench), Path(folder), plan), installed())
         seconds = list[float]()

@@ -12,9 +12,9 @@ from random import Random
 from typing import Any
 
 from .edit import moved, pruned
-from .fitting import another
 from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
 from .identity import genome_id
+from .offspring import another
 from .repair import repair
 from .space import Space
 

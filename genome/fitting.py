@@ -6,9 +6,10 @@ make room for it is no better by itself: both must be done at once, or neither i
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from random import Random
+from typing import NamedTuple
 
 from ..blocks.registry import Catalog
 from .edit import (
@@ -20,8 +21,6 @@ from .edit import (
     without_visit,
 )
 from .graph import Genome, Part
-from .identity import genome_id
-from .space import Space
 
 TRIES = 64
 """How many changes are drawn until the limits hold or it is given up."""
@@ -30,75 +29,75 @@ REMOVED = 0.25
 """How often what is drawn takes a visit or a prelude away; else a setting moves."""
 
 
-def another(
-    genome: Genome,
-    space: Space,
-    rng: Random,
-    *,
-    known: Collection[str],
-    parent: Genome | None = None,
-) -> Genome | None:
-    """Return *genome*, fitted where it must be, if it is legal then and none of *known* by its id.
+Excess = Callable[[Genome], float | None]
+"""How far a genome is above the limits of cost: 0 if legal, None if it breaks another rule."""
 
-    What it has not from its *parent* does not give way.
-    """
-    form = space.legal_form(genome)
-    if form is not None:
-        return None if form.genome_id() in known else genome
-    if not space.limits.of_cost:
-        return None
-    held = () if parent is None else _fresh(genome, parent)
-    fit = fitted(genome, space, rng, held=held)
-    return None if fit is None or genome_id(fit, space.catalog) in known else fit
+
+class Held(NamedTuple):
+    """What does not give way: parts as they are, and parts by name, whose settings may move."""
+
+    parts: Collection[Part] = ()
+    names: Collection[str] = ()
+
+
+NOTHING = Held()
 
 
 def fitted(
-    genome: Genome, space: Space, rng: Random, *, held: Collection[Part] = ()
+    genome: Genome, excess: Excess, catalog: Catalog, rng: Random, *, held: Held = NOTHING
 ) -> Genome | None:
     """Return *genome* with changes of chance that each cost less, until the limits of cost hold.
 
     It is the same one where they hold already; None where another rule is broken, or where none
-    of many changes helped. The parts *held* are not changed.
+    of many changes helped.
     """
-    excess = space.excess(genome)
+    above = excess(genome)
     for _ in range(TRIES):
-        if not excess:
+        if not above:
             break
-        smaller = _changed(genome, space.catalog, rng, held)
-        less = None if smaller is None else space.excess(smaller)
-        if smaller is not None and less is not None and less < excess:
-            genome, excess = smaller, less
-    return genome if excess == 0 else None
+        smaller = _changed(genome, catalog, rng, held)
+        less = None if smaller is None else excess(smaller)
+        if smaller is not None and less is not None and less < above:
+            genome, above = smaller, less
+    return genome if above == 0 else None
 
 
-def _fresh(genome: Genome, parent: Genome) -> Collection[Part]:
-    """Return the parts of *genome* that its parent has not."""
+def held_of(child: Genome, parent: Genome) -> Held:
+    """Return what of *child* is the point of it: the parts that its parent has not.
+
+    Those of a name that the parent has, too, are about their settings.
+    """
     old = [part for _, part in places(parent)]
-    return [part for _, part in places(genome) if part not in old]
+    names = {part.name for part in old}
+    fresh = [part for _, part in places(child) if part not in old]
+    return Held(
+        [part for part in fresh if part.name in names],
+        {part.name for part in fresh if part.name not in names},
+    )
 
 
-def _changed(
-    genome: Genome, catalog: Catalog, rng: Random, held: Collection[Part]
-) -> Genome | None:
+def _changed(genome: Genome, catalog: Catalog, rng: Random, held: Held) -> Genome | None:
     if rng.random() >= REMOVED:
         return _with_moved_setting(genome, catalog, rng, held)
     number = rng.randrange(len(genome.route) + len(genome.pool))
     if number < len(genome.route):
         block = genome.pool[genome.route[number].block].block
-        return None if block in held else without_visit(genome, number)
+        return None if _is_held(block, held) else without_visit(genome, number)
     number -= len(genome.route)
     entry = genome.pool[number]
-    if entry.prelude is None or entry.prelude in held:
+    if entry.prelude is None or _is_held(entry.prelude, held):
         return None
     return with_changed_entry(genome, number, replace(entry, prelude=None))
 
 
-def _with_moved_setting(
-    genome: Genome, catalog: Catalog, rng: Random, held: Collection[Part]
-) -> Genome | None:
-    settings = [each for each in living_settings(genome, catalog) if each[1] not in held]
+def _with_moved_setting(genome: Genome, catalog: Catalog, rng: Random, held: Held) -> Genome | None:
+    settings = [each for each in living_settings(genome, catalog) if each[1] not in held.parts]
     if not settings:
         return None
     place, part, name = rng.choice(settings)
     value = catalog[part.name].settings[name].range.near(part.settings[name], rng)
     return with_part(genome, place, with_setting(part, name, value))
+
+
+def _is_held(part: Part, held: Held) -> bool:
+    return part in held.parts or part.name in held.names

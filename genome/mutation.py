@@ -8,7 +8,6 @@ from random import Random
 from types import MappingProxyType
 
 from .edit import pruned
-from .fitting import another
 from .gene_operators import (
     change_feedback,
     change_segments,
@@ -18,6 +17,7 @@ from .gene_operators import (
 )
 from .graph import Genome
 from .identity import genome_id
+from .offspring import another
 from .part_operators import (
     Operator,
     change_exit,

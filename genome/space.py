@@ -9,7 +9,8 @@ from random import Random
 from ..blocks.registry import Catalog
 from .cost import Costs, costs
 from .draw import blocks, fresh_genome
-from .edit import pruned, without_visit
+from .edit import pruned
+from .fitting import NOTHING, Held, fitted
 from .genes import SEGMENTS, WIDTH_STEP
 from .graph import Genome
 from .identity import Form, canonical
@@ -144,28 +145,32 @@ class Space:
         Raises:
             ValueError: no genome of many that were drawn is inside the limits.
         """
-        reasons: list[str] = []
+        drawn: Genome | None = None
         for attempt in range(DRAWS):
             visits = rng.randint(1, max(1, self.limits.visits * (DRAWS - attempt) // DRAWS))
-            drawn = fresh_genome(
-                self.catalog,
-                self.widths,
-                rng,
-                birth,
-                visits=visits,
-                context=self.context,
-                taste=self.taste,
+            drawn = pruned(
+                fresh_genome(
+                    self.catalog,
+                    self.widths,
+                    rng,
+                    birth,
+                    visits=visits,
+                    context=self.context,
+                    taste=self.taste,
+                )
             )
-            genome: Genome | None = pruned(drawn)
-            while genome is not None:
-                reasons = self.problems(genome)
-                if not reasons:
-                    return genome
-                genome = without_visit(genome, rng.randrange(len(genome.route)))
+            fit = self.fitted(drawn, rng)
+            if fit is not None:
+                return fit
+        reasons = [] if drawn is None else self.problems(drawn)
         raise ValueError(
             f"none of {DRAWS} genomes that were drawn is legal in this space; of the last one: "
             f"{'; '.join(reasons)}; raise the limits"
         )
+
+    def fitted(self, genome: Genome, rng: Random, *, held: Held = NOTHING) -> Genome | None:
+        """Return *genome* with smaller things where it costs too much; see ``fitting.fitted``."""
+        return fitted(genome, self.excess, self.catalog, rng, held=held)
 
     def _examine(self, genome: Genome) -> tuple[list[str], Form | None]:
         problems, form = self._form(genome)

@@ -144,7 +144,7 @@ def _aging(breeding: TraitBreeding, terms: Terms) -> Breeder:
         population=terms.population,
         births=terms.births,
         crossover=0.0,
-        immigrants=0.0,
+        drawn=0.0,
         niches=0.0,
         shares=False,
         screen=False,

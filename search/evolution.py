@@ -31,9 +31,17 @@ from .proposals import (
 from .screen import choosing, screened
 from .tournament import tournament as tournament_of
 
-CROSSOVER = 0.22
+CROSSOVER = 0.23
+"""The share of those bred of parents that have two."""
+
+DRAWN = 0.5
 IMMIGRANTS = 0.05
-"""Shares of the children unless given; the others are mutants."""
+"""The shares of children that are drawn afresh, by what the shares have learned and without them.
+
+A mutation tries one choice of some dozens, so that what is rare and good may never be tried; a draw
+tries one of every slot at once, as a factorial design does, and shares put together what does well
+by itself (estimation of distribution; Larranaga & Lozano 2002). Blind draws seldom are any good.
+"""
 
 
 def population_for(births: int) -> int:
@@ -52,7 +60,7 @@ def regularized_evolution(
     births: int | None = None,
     tournament: int | None = None,
     crossover: float = CROSSOVER,
-    immigrants: float = IMMIGRANTS,
+    drawn: float | None = None,
     niches: float = NICHED,
     shares: bool = True,
     screen: bool = True,
@@ -70,10 +78,11 @@ def regularized_evolution(
         population: how many of the last born may be parents.
         births: how many genomes are tried; twice the population unless given.
         tournament: contenders of one selection; a quarter of the population unless given.
-        crossover: the share of children with two parents. With 0 here and for immigrants and
-            niches, and neither shares nor screen, it is the aging evolution of the paper, but for
-            genomes that were tried: none is tried again.
-        immigrants: the share of samples among the children.
+        crossover: the share of those bred of parents that have two. With 0 here, for *drawn* and
+            for niches, and neither shares nor screen, it is the aging evolution of the paper, but
+            for genomes that were tried: none is tried again.
+        drawn: the share of children that are drawn afresh; ``DRAWN`` unless given, without shares
+            ``IMMIGRANTS``.
         niches: the share of parents that are the best of a niche, whatever their age.
         shares: whether operators choose by the shares of traits and are chosen by their credit.
         screen: whether children are the most promising of several by a surrogate.
@@ -81,12 +90,13 @@ def regularized_evolution(
         limits: the most of what is measured, by name.
 
     Raises:
-        ValueError: the shares are not from 0 to 1 together.
+        ValueError: a share of children is not from 0 to 1.
     """
-    if min(crossover, immigrants) < 0 or crossover + immigrants > 1:
+    if drawn is None:
+        drawn = DRAWN if shares else IMMIGRANTS
+    if not (0 <= crossover <= 1 and 0 <= drawn <= 1):
         raise ValueError(
-            f"the shares of children must be 0 or more and at most 1 together, but are "
-            f"{crossover=} and {immigrants=}; the rest are mutants"
+            f"shares of children must be from 0 to 1, but are {crossover=} and {drawn=}"
         )
     identify = remembering(breeding.identify)
     size = tournament or max(2, population // 4)
@@ -96,9 +106,9 @@ def regularized_evolution(
 
     def kinds(breeding: TraitBreeding) -> Proposer:
         made = (
-            (1 - crossover - immigrants, mutating(breeding, select)),
-            (crossover, crossing(breeding, select)),
-            (immigrants, sampling(breeding, origin="immigrant")),
+            ((1 - drawn) * (1 - crossover), mutating(breeding, select)),
+            ((1 - drawn) * crossover, crossing(breeding, select)),
+            (drawn, sampling(breeding)),
         )
         if not screen:
             return mixed(*made)

@@ -41,11 +41,11 @@ def starting(starters: Mapping[str, Genome], identify: Callable[[Genome], str]) 
     return propose
 
 
-def sampling(breeding: Breeding, *, origin: str = "sample") -> Proposer:
+def sampling(breeding: Breeding) -> Proposer:
     """Offer a genome drawn from the space."""
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal:
-        return Proposal(breeding.sample(rng, birth), origin)
+        return Proposal(breeding.sample(rng, birth), "sample")
 
     return propose
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.genome.crossover import cross
 from praxis_evolve.genome.edit import places, with_part, with_setting
-from praxis_evolve.genome.fitting import another, fitted
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.identity import genome_id
 from praxis_evolve.genome.mutation import mutate
+from praxis_evolve.genome.offspring import another
 from praxis_evolve.genome.space import Limits, Space
 from praxis_evolve.genome.starters import starters
 
@@ -46,7 +46,7 @@ def test_what_is_fitted_is_legal_and_otherwise_as_it_was(seed: int, share: float
     rng = random.Random(seed)
     genome = WIDE.sample(rng, "p")
     space = limited(genome, share)
-    found = fitted(genome, space, rng)
+    found = space.fitted(genome, rng)
     assert (space.excess(genome) == 0) is space.legal(genome)
     if space.legal(genome):
         assert found is genome
@@ -67,8 +67,29 @@ def test_what_is_held_does_not_give_way() -> None:
     found = [fit for fit in fits if fit is not None]
     assert len(found) >= 30
     assert all(fit.stack.embedding == longer and space.legal(fit) for fit in found)
-    free = [fitted(child, space, random.Random(n)) for n in range(40)]
+    free = [space.fitted(child, random.Random(n)) for n in range(40)]
     assert any(fit and fit.stack.embedding != longer for fit in free), "it has a way to give"
+
+
+def test_what_is_new_gives_way_in_its_settings_alone() -> None:
+    genome, space = at_a_wall()
+    plain = with_part(genome, ("embedding", 0), starters(WIDE, layers=2)["llama"].stack.embedding)
+    large = with_setting(genome.stack.embedding, "buckets", 4096)
+    child = with_part(plain, ("embedding", 0), large)
+    assert not space.legal(child)
+    fits = [another(child, space, random.Random(n), known=(), parent=plain) for n in range(40)]
+    found = [fit for fit in fits if fit is not None]
+    assert len(found) >= 30
+    assert all(fit.stack.embedding.name == "ngram" and space.legal(fit) for fit in found)
+
+
+def test_samples_have_what_fits_in_a_smaller_size_only() -> None:
+    _, space = at_a_wall()
+    drawn = [space.sample(random.Random(n), "s") for n in range(300)]
+    assert all(map(space.legal, drawn))
+    wide = [WIDE.sample(random.Random(n), "s") for n in range(300)]
+    shares = [sum(g.stack.embedding.name == "ngram" for g in each) for each in (drawn, wide)]
+    assert shares[0] > shares[1] / 2, "tables of the default size are too large here"
 
 
 def test_a_step_over_a_wall_is_bred() -> None:
@@ -84,7 +105,7 @@ def test_other_rules_are_not_mended() -> None:
     genome, space = at_a_wall()
     broken = with_part(genome, *_beyond(genome))
     assert space.excess(broken) is None
-    assert fitted(broken, space, random.Random(0)) is None
+    assert space.fitted(broken, random.Random(0)) is None
 
 
 def _beyond(genome: Genome):  # a part with a value that its range has not

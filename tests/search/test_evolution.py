@@ -77,10 +77,10 @@ def test_the_population_is_born_of_starters_samples_and_then_children():
     assert founders[0].origin == "starter:zeros"
     assert {assignment.origin for assignment in founders[1:]} == {"sample"}
     shares = Counter(assignment.origin for assignment in children)
-    assert set(shares) == {"letter", "crossover", "immigrant"}
-    assert 0.1 < shares["crossover"] / len(children) < 0.4
-    assert 0 < shares["immigrant"] / len(children) < 0.15
-    parents = {"letter": 1, "crossover": 2, "immigrant": 0}
+    assert set(shares) == {"letter", "crossover", "sample"}
+    assert 0.3 < shares["sample"] / len(children) < 0.7
+    assert 0.1 < shares["crossover"] / (shares["crossover"] + shares["letter"]) < 0.45
+    parents = {"letter": 1, "crossover": 2, "sample": 0}
     assert all(len(child.parents) == parents[child.origin] for child in children)
 
 
@@ -95,7 +95,7 @@ def test_mutants_alone_are_the_aging_evolution_of_the_paper():
             tournament=3,
             births=110,
             crossover=0.0,
-            immigrants=0.0,
+            drawn=0.0,
             niches=0.0,
             shares=False,
             screen=False,
@@ -116,12 +116,10 @@ def test_mutants_alone_are_the_aging_evolution_of_the_paper():
     assert ranks[1] / ranks.total() == pytest.approx(7 / 10 * 3 / 9, abs=0.05)
 
 
-@pytest.mark.parametrize("shares", [(-0.1, 0.0), (0.6, 0.5)])
+@pytest.mark.parametrize("shares", [(-0.1, 0.0), (0.6, 1.5)])
 def test_shares_that_are_none_are_refused(shares: tuple[float, float]):
     with pytest.raises(ValueError, match="shares of children"):
-        regularized_evolution(
-            Toy(), seed=0, ladder=LADDER, crossover=shares[0], immigrants=shares[1]
-        )
+        regularized_evolution(Toy(), seed=0, ladder=LADDER, crossover=shares[0], drawn=shares[1])
 
 
 def test_no_genome_is_born_twice():
