@@ -36,11 +36,12 @@ CROSSOVER = 0.23
 
 DRAWN = 0.5
 IMMIGRANTS = 0.05
-"""The shares of children that are drawn afresh, by what the shares have learned and without them.
+"""The shares of children that are drawn afresh: where quality alone counts, and else.
 
 A mutation tries one choice of some dozens, so that what is rare and good may never be tried; a draw
 tries one of every slot at once, as a factorial design does, and shares put together what does well
-by itself (estimation of distribution; Larranaga & Lozano 2002). Blind draws seldom are any good.
+by itself (estimation of distribution; Larranaga & Lozano 2002). Draws without shares seldom are any
+good; with several objectives they crowd at one end of the front, for shares know of quality alone.
 """
 
 
@@ -81,8 +82,8 @@ def regularized_evolution(
         crossover: the share of those bred of parents that have two. With 0 here, for *drawn* and
             for niches, and neither shares nor screen, it is the aging evolution of the paper, but
             for genomes that were tried: none is tried again.
-        drawn: the share of children that are drawn afresh; ``DRAWN`` unless given, without shares
-            ``IMMIGRANTS``.
+        drawn: the share of children that are drawn afresh; unless given ``DRAWN``, without shares
+            or with several objectives ``IMMIGRANTS``.
         niches: the share of parents that are the best of a niche, whatever their age.
         shares: whether operators choose by the shares of traits and are chosen by their credit.
         screen: whether children are the most promising of several by a surrogate.
@@ -93,7 +94,7 @@ def regularized_evolution(
         ValueError: a share of children is not from 0 to 1.
     """
     if drawn is None:
-        drawn = DRAWN if shares else IMMIGRANTS
+        drawn = DRAWN if shares and len(objectives) == 1 else IMMIGRANTS
     if not (0 <= crossover <= 1 and 0 <= drawn <= 1):
         raise ValueError(
             f"shares of children must be from 0 to 1, but are {crossover=} and {drawn=}"
