@@ -12,10 +12,12 @@ from ..genome.graph import Entry, Part
 
 _SPELLED = {
     "alibi": "ALiBi", "calm": "CALM", "ffn": "FFN", "glu": "GLU", "gqa": "GQA", "gru": "GRU",
-    "kan": "KAN", "layernorm": "LayerNorm", "lru": "LRU", "mha": "MHA", "mingru": "minGRU",
-    "mla": "MLA", "mlp": "MLP", "mod": "MoD", "moe": "MoE", "ngram": "n-gram", "peer": "PEER",
-    "pkm": "PKM", "rezero": "ReZero", "rmsnorm": "RMSNorm", "scalenorm": "ScaleNorm",
-    "smear": "SMEAR", "ssd": "SSD", "ssm": "SSM", "stm": "STM", "swiglu": "SwiGLU",
+    "kan": "KAN", "kl": "KL", "knn": "kNN", "layernorm": "LayerNorm", "lru": "LRU",
+    "mamba2": "Mamba-2", "mha": "MHA", "mhc": "mHC", "mingru": "minGRU", "mla": "MLA", "mlp": "MLP",
+    "mlstm": "mLSTM", "mod": "MoD", "moe": "MoE", "mru": "MRU", "ngram": "n-gram", "peer": "PEER",
+    "pkm": "PKM", "rezero": "ReZero", "rg": "RG", "rmsnorm": "RMSNorm", "scalenorm": "ScaleNorm",
+    "slstm": "sLSTM", "smear": "SMEAR", "sru": "SRU", "ssd": "SSD", "ssm": "SSM", "stm": "STM",
+    "swiglu": "SwiGLU",
 }  # fmt: skip
 
 _SHORTEST = 6

@@ -16,6 +16,8 @@ IDS = st.sets(st.text("0123456789abcdef", min_size=64, max_size=64), max_size=20
         ("short_conv", "Short conv"),
         ("glu", "GLU"),
         ("mingru", "minGRU"),
+        ("sru", "SRU"),
+        ("rg_lru", "RG LRU"),
         ("token-shift", "Token shift"),
     ],
 )
