@@ -92,6 +92,33 @@ def test_samples_have_what_fits_in_a_smaller_size_only() -> None:
     assert shares[0] > shares[1] / 2, "tables of the default size are too large here"
 
 
+def test_what_frees_most_does_not_always_give_way() -> None:
+    """One length of n-grams instead of two frees more than any other step."""
+    genome, space = at_a_wall()
+    wide = with_setting(genome.stack.embedding, "orders", "2+3")
+    large = with_part(genome, ("embedding", 0), with_setting(wide, "buckets", 4096))
+    assert space.excess(large)
+    found = [space.fitted(large, random.Random(n)) for n in range(80)]
+    orders = [fit.stack.embedding.settings["orders"] for fit in found if fit is not None]
+    assert len(orders) >= 70
+    assert orders.count("2+3") >= 20
+
+
+@settings(max_examples=60)
+@given(seed=st.integers(0, 2**32), share=st.floats(0.3, 0.95))
+def test_nothing_gives_way_for_nothing(seed: int, share: float) -> None:
+    genome = WIDE.sample(random.Random(seed), "p")
+    limits = Limits(visits=8, parameters=int(share * WIDE.costs(genome).parameters))
+    space = replace(WIDE, limits=limits)
+    found = space.fitted(genome, random.Random(seed))
+    if found is None or len(found.route) != len(genome.route):
+        return
+    old = dict(places(genome))
+    for place, part in places(found):
+        if part != old[place]:
+            assert space.excess(with_part(found, place, old[place])) != 0, place
+
+
 def test_a_step_over_a_wall_is_bred() -> None:
     genome, space = at_a_wall()
     children = [mutate(genome, space, random.Random(n), f"c{n}").genome for n in range(400)]
