@@ -41,6 +41,9 @@ choices two to three milliseconds an ask at 300 trials.
 SETTLING = 16
 """How often a genome is written and read again at most until it says the same."""
 
+FITTING = 0
+"""The seed of what gives way where a genome costs too much: the same values read as the same."""
+
 Gene = Range | Cut[Any]
 
 
@@ -71,18 +74,22 @@ class FlatCoding:
     def decode(self, values: Mapping[str, Value], birth: str) -> Genome:
         """Return the genome of these values, legal in the space.
 
-        It is cut short until it is inside the limits. If it never is, the stack is the usual one,
-        and after that the genome is repaired, by chance that hangs on the values alone.
+        What costs too much gives way elsewhere, as in other searches. Where that does not help, it
+        is cut short, then the stack is the usual one, and after that the genome is repaired; all by
+        chance that hangs on the genome alone.
         """
         said = {name: self._said(name, values) for name in self._genes}
         asked = self._stack(said)
+        whole = self._chain(said, asked, said["visits"], birth)
+        fit = self.space.fitted(whole, Random(FITTING))
+        if fit is not None:
+            return fit
         for stack in (asked, self._usual):
             for length in range(said["visits"], 0, -1):
                 genome = self._chain(said, stack, length, birth)
                 if self.space.legal(genome):
                     return genome
-        rng = Random(repr(sorted(values.items())))
-        return repair(self._chain(said, asked, said["visits"], birth), self.space, rng, birth=birth)
+        return repair(whole, self.space, Random(FITTING), birth=birth)
 
     @cached_property
     def _genes(self) -> Mapping[str, Gene]:

@@ -162,11 +162,20 @@ def test_first_positions_stand_for_all() -> None:
     assert [e.block.name for e in alone.pool] == ["attention", "glu", "attention", "kan"]
 
 
-def test_what_is_too_large_is_cut_short() -> None:
+def test_what_is_too_large_gives_way() -> None:
     coding = CODINGS["of the baseline"]
     said = coding.encode(llama(WIDE))
     longer = coding.decode({**said, "visits": 12}, "")
-    assert longer == coding.decode(said, "")
-    heavy = replace(coding.space, limits=Limits(visits=16, parameters=100_000))
-    small = FlatCoding(heavy).decode({**said, "stack.embedding": "ngram"}, "")
-    assert small.stack.embedding.name == "token", "n-grams alone have more"
+    assert coding.space.legal(longer)
+    assert [e.block.name for e in longer.pool[:2]] == ["attention", "glu"]
+    heavy = FlatCoding(replace(coding.space, limits=Limits(visits=16, parameters=100_000)))
+    small = heavy.decode({**said, "stack.embedding": "ngram"}, "")
+    assert small.stack.embedding.name == "ngram", "tables of the usual size alone have more"
+    assert heavy.space.legal(small)
+
+
+def test_where_nothing_helps_the_stack_is_the_usual_one() -> None:
+    tiny = FlatCoding(replace(WIDE, limits=Limits(visits=16, parameters=17_500)))
+    small = tiny.decode({**tiny.encode(llama(WIDE)), "stack.embedding": "ngram"}, "")
+    assert tiny.space.legal(small)
+    assert small.stack.embedding.name == "token"
