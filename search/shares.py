@@ -46,6 +46,7 @@ DIGITS = 6
 
 QUANTILE = NormalDist().inv_cdf(0.975)
 STEPS = 400
+NODES = [NormalDist().inv_cdf((step + 0.5) / STEPS) for step in range(STEPS)]
 
 
 @dataclass(frozen=True)
@@ -126,7 +127,9 @@ class Shares:
         self._places, self._rows = traits.table(weights)
         above = np.array([standings[name] - 0.5 for name in weights])
         counts = np.array(list(weights.values()))
-        self._effects = Effects(self._rows, above, counts) if weights else None
+        self._contrasts = Contrasts(self._rows, [trait.slot for trait in self._places])
+        size = max(float(self._rows.sum(axis=1).mean()), 1.0) if weights else 1.0
+        self._effects = Effects(self._contrasts.rows, above, counts, size=size) if weights else None
         self._known: dict[Trait, Posterior] = {}
 
     @property
@@ -141,9 +144,9 @@ class Shares:
         known = self._known.get(trait)
         if known is None:
             place = self._places.get(trait)
-            owners = np.zeros(len(self._rows)) if place is None else self._rows[:, place]
-            mean, spread = self._effects.of(owners.astype(float))
-            known = self._known[trait] = Posterior(int(owners.sum()), 0.5 + mean, spread)
+            owners = 0 if place is None else int(self._rows[:, place].sum())
+            mean, spread = self._effects.of(*self._contrasts.to_usual(trait.slot, place))
+            known = self._known[trait] = Posterior(owners, 0.5 + mean, spread)
         return known
 
     def of(self, slot: str, options: Sequence[str] = ()) -> list[Share]:
@@ -159,6 +162,45 @@ class Shares:
         return sorted(found, key=lambda share: (-share.share, share.trait))
 
 
+class Contrasts:
+    """What genomes have of traits, told from what is usual where the slot is filled.
+
+    What all have that fill a slot tells nothing of it: it would share the credit of what the slot
+    is of (a setting that of its block), and stand above values that nobody tried.
+
+    Args:
+        table: (genomes, traits) 1 where a genome has a trait, else 0.
+        slots: (traits,) the slot of each.
+    """
+
+    def __init__(self, table: npt.NDArray[np.float32], slots: Sequence[str]) -> None:
+        has = table.astype(float)
+        self._slots = {slot: number for number, slot in enumerate(dict.fromkeys(slots))}
+        self._slot = np.array([self._slots[slot] for slot in slots], dtype=np.intp)
+        member = np.zeros((len(slots), len(self._slots)))
+        member[np.arange(len(slots)), self._slot] = 1.0
+        filled = has @ member  # (genomes, slots): how many traits of each slot a genome has
+        self._usual = has.sum(axis=0) / filled.sum(axis=0)[self._slot]  # (traits,)
+        self.rows = has - filled[:, self._slot] * self._usual
+        """(genomes, traits) How far each genome has more of a trait than is usual."""
+        self._usual_row = (self.rows * self._usual) @ member  # (genomes, slots)
+        self._usual_size = self._usual**2 @ member  # (slots,)
+
+    def to_usual(self, slot: str, place: int | None) -> tuple[Floats, float]:
+        """Return what a trait in the place of the usual of its slot changes.
+
+        That is its column of the rows less that of the usual mixture, (genomes,), and the square of
+        its length in the space of traits, by which nothing is known before anything is measured.
+        """
+        number = self._slots.get(slot)
+        if number is None:
+            return np.zeros(len(self.rows)), 1.0
+        usual, size = self._usual_row[:, number], float(self._usual_size[number])
+        if place is None:
+            return -usual, 1.0 + size
+        return self.rows[:, place] - usual, 1.0 + size - 2.0 * float(self._usual[place])
+
+
 def floor_of(options: int) -> float:
     """Return the least share of each of so many traits."""
     return min(FLOOR, 0.5 / options)
@@ -171,18 +213,19 @@ def floored(chances: Sequence[float]) -> list[float]:
 
 
 def best_of(posteriors: Sequence[Posterior]) -> list[float]:
-    """Return how likely a draw from each is the greatest, by quadrature; they sum up to 1."""
+    """Return how likely a draw from each is the greatest, by quadrature; they sum up to 1.
+
+    The nodes are quantiles of each, so that one may be spread as little as it likes.
+    """
     normals = [NormalDist(each.mean, each.spread) for each in posteriors]
-    if len(normals) < 2:
-        return [1.0] * len(normals)
-    low = min(each.mean - 6 * each.stdev for each in normals)
-    high = max(each.mean + 6 * each.stdev for each in normals)
-    places = [low + (high - low) * (step + 0.5) / STEPS for step in range(STEPS)]
-    below = [[each.cdf(place) for each in normals] for place in places]
     parts = [
         math.fsum(
-            each.pdf(place) * math.prod(cdf[:number] + cdf[number + 1 :])
-            for place, cdf in zip(places, below, strict=True)
+            math.prod(
+                other.cdf(each.mean + each.stdev * node)
+                for n, other in enumerate(normals)
+                if n != number
+            )
+            for node in NODES
         )
         for number, each in enumerate(normals)
     ]
@@ -205,14 +248,14 @@ class Effects:
     by w. Of most traits nobody asks, so only what all have in common is computed at once.
 
     Args:
-        rows: (genomes, traits) 1 where a genome has a trait, else 0.
+        rows: (genomes, traits) how far a genome has a trait, as ``Contrasts``.
         above: (genomes,) the standings, with the middle at 0.
         weights: (genomes,) what each counts.
+        size: how many traits a genome has: as many share what they explain.
     """
 
-    def __init__(self, rows: npt.NDArray[np.float32], above: Floats, weights: Floats) -> None:
-        shared = (rows @ rows.T).astype(float)
-        size = max(float(np.diagonal(shared).mean()), 1.0)
+    def __init__(self, rows: Floats, above: Floats, weights: Floats, *, size: float) -> None:
+        shared = rows @ rows.T
         own = np.sqrt(weights)
         kernel, y = shared * np.outer(own, own) / size, above * own
         explained = _likeliest(kernel, y)
@@ -222,11 +265,16 @@ class Effects:
         self._told = solved(lower, y) * own
         self._precision = inverse(lower) * np.outer(own, own)
 
-    def of(self, owners: Floats) -> tuple[float, float]:
-        """Return mean and spread of what a trait adds; *owners* is 1 for each that has it."""
-        mean = self._prior * float(owners @ self._told)
-        told = self._prior**2 * float(owners @ self._precision @ owners)
-        spread = math.sqrt(max(self._prior - told, self._prior * 1e-6))
+    def of(self, column: Floats, size: float = 1.0) -> tuple[float, float]:
+        """Return mean and spread of what a change of traits adds.
+
+        Args:
+            column: (genomes,) what each has of the change: rows times the change.
+            size: the square of its length, in traits.
+        """
+        mean = self._prior * float(column @ self._told)
+        told = self._prior**2 * float(column @ self._precision @ column)
+        spread = math.sqrt(max(self._prior * size - told, self._prior * 1e-6))
         return round(mean, DIGITS), round(spread, DIGITS)
 
 

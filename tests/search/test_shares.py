@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from itertools import product
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import multivariate_normal
 
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.traits import Trait
 from praxis_evolve.search.credit import Credit
 from praxis_evolve.search.guide import Guide
+from praxis_evolve.search.linear import Floats
 from praxis_evolve.search.shares import (
+    EVEN,
+    EXPLAINED,
     FLOOR,
     HALF_LIFE,
     Posterior,
@@ -119,6 +125,59 @@ def test_a_planted_good_trait_rises_and_a_bad_one_falls_to_the_floor() -> None:
     assert history[0]["good"] < history[-1]["good"]
     assert history[-1]["good"] > 0.9
     assert history[-1]["bad"] == pytest.approx(FLOOR, abs=1e-3)
+
+
+def test_what_all_owners_have_takes_no_credit_of_what_they_own() -> None:
+    """Nobody tried another size of the good one: its only size is no better than the others."""
+    good = [Trait("embedding", "ngram"), Trait("ngram.orders", "2")]
+    plain = [Trait("embedding", "token")]
+    names = {str(n): good if n % 2 else plain for n in range(60)}
+    standing = {name: 0.75 if traits is good else 0.25 for name, traits in names.items()}
+    shares = Shares(standing, Traits(names))
+    posterior = {t: shares.posterior(t) for t in (*good, *plain, Trait("ngram.orders", "2+3"))}
+    assert posterior[good[0]].mean > 0.6 > 0.4 > posterior[plain[0]].mean
+    assert posterior[good[1]].mean == posterior[Trait("ngram.orders", "2+3")].mean == 0.5
+    each = {share.trait.value: share.share for share in shares.of("ngram.orders", ["2", "2+3"])}
+    assert each["2"] == pytest.approx(0.5, abs=0.01)
+
+
+@given(st.integers(0, 2**32), st.integers(3, 24))
+def test_posteriors_are_those_of_the_regression_solved_outright(seed: int, genomes: int) -> None:
+    """Of the difference to the usual mixture of a slot; weights of traits, not of genomes."""
+    rng = Random(seed)
+    slots = {"a": "xyz", "b": "uv"}
+    names = {
+        str(n): [
+            Trait(s, rng.choice(v)) for s, v in slots.items() if s == "a" or rng.random() < 0.6
+        ]
+        for n in range(genomes)
+    }
+    standing = {name: rng.random() for name in names}
+    shares = Shares(standing, Traits(names))
+    every = sorted({trait for traits in names.values() for trait in traits})
+    has = np.array([[trait in names[name] for trait in every] for name in sorted(names)], float)
+    y = np.array([standing[name] - 0.5 for name in sorted(names)])
+    usual = np.zeros((len(every), len(every)))  # [t, u]: how usual u is where t's slot is filled
+    for t, u in product(range(len(every)), repeat=2):
+        if every[t].slot == every[u].slot:
+            alike = [w for w, other in enumerate(every) if other.slot == every[t].slot]
+            usual[t, u] = has[:, u].sum() / has[:, alike].sum()
+    change = np.eye(len(every)) - usual  # a row for each trait: it in the place of the usual
+    rows = has @ change
+    size = has.sum(axis=1).mean()
+    fits = list[tuple[float, Floats, Floats]]()
+    for explained in EXPLAINED:
+        prior, noise = EVEN * explained / size, EVEN * (1 - explained)
+        covariance = prior * rows @ rows.T + noise * np.eye(len(y))
+        said = float(multivariate_normal(cov=covariance).logpdf(y))
+        precision = np.eye(len(every)) / prior + rows.T @ rows / noise
+        spread = np.asarray(np.linalg.inv(precision), dtype=float)
+        fits.append((said, spread @ rows.T @ y / noise, spread))
+    _, mean, spread = max(fits, key=lambda fit: fit[0])
+    for t, trait in enumerate(every):
+        found = shares.posterior(trait)
+        assert found.mean == pytest.approx(0.5 + change[t] @ mean, abs=2e-6)
+        assert found.spread**2 == pytest.approx(change[t] @ spread @ change[t], abs=1e-5)
 
 
 def test_shares_follow_a_population_that_moves_on() -> None:
