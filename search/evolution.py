@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .asynchronous import AsynchronousSearch
+from .balance import balanced
 from .breeding import TraitBreeding, remembering
 from .guide import guided
 from .judging import Judge
@@ -85,7 +86,8 @@ def regularized_evolution(
         drawn: the share of children that are drawn afresh; unless given ``DRAWN``, without shares
             or with several objectives ``IMMIGRANTS``.
         niches: the share of parents that are the best of a niche, whatever their age.
-        shares: whether operators choose by the shares of traits and are chosen by their credit.
+        shares: whether operators choose by the shares of traits and are chosen by their credit, and
+            founders have traits that few others have.
         screen: whether children are the most promising of several by a surrogate.
         judge: what ranks; bits per byte from scratch unless given.
         limits: the most of what is measured, by name.
@@ -117,7 +119,8 @@ def regularized_evolution(
 
     children = guided(kinds, breeding) if shares else kinds(breeding)
     sample = sampling(breeding)
-    founders = first(starting(starters or {}, breeding.identify), sample)
+    spread = balanced(breeding) if shares else sample
+    founders = first(starting(starters or {}, breeding.identify), spread)
     return AsynchronousSearch(
         fresh((founding(founders, first(children, sample)), sample), identify),
         identify,
