@@ -9,12 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ClauseElement
+
+from .transaction import Transaction
+
+Driven: TypeAlias = Connection | Transaction
+"""What prepared statements run on."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,15 @@ class Prepared:
         self._statement = statement
         self._written: dict[str, _Written] = {}
 
-    def run(self, connection: Connection, **values: object) -> None:
+    def run(self, connection: Driven, **values: object) -> None:
         """Run a statement that returns nothing."""
         self._execute(connection, values).close()
 
-    def first(self, connection: Connection, **values: object) -> Any | None:
+    def first(self, connection: Driven, **values: object) -> Any | None:
         """Return the first row, None if there is none."""
         return next(iter(self.all(connection, **values)), None)
 
-    def all(self, connection: Connection, **values: object) -> list[Any]:
+    def all(self, connection: Driven, **values: object) -> list[Any]:
         """Return all rows."""
         cursor = self._execute(connection, values)
         names = [column[0] for column in cursor.description]
@@ -52,7 +57,7 @@ class Prepared:
         cursor.close()
         return rows
 
-    def _execute(self, connection: Connection, values: dict[str, object]) -> Any:
+    def _execute(self, connection: Driven, values: dict[str, object]) -> Any:
         dialect = connection.dialect
         written = self._written.get(dialect.name) or self._write(dialect)
         given = {**written.fixed, **values}
