@@ -28,15 +28,13 @@ PAGE = 500
 """How many lines of the log are read at once."""
 
 _ALIKE = Prepared(
-    select(records)
-    .where(
+    select(records).where(
         records.c.run == bindparam("of_run"),
         records.c.author == bindparam("by"),
         records.c.genome == bindparam("of_genome"),
         records.c.rung == bindparam("at_rung"),
         records.c.replica == bindparam("as_replica"),
-    )
-    .order_by(records.c.seq)
+    )  # told to order them, SQLite looks through all records of the author instead
 )
 
 
@@ -79,7 +77,7 @@ class Reader:
             connection, of_run=run, by=author, of_genome=result.genome, at_rung=result.rung,
             as_replica=result.replica,
         )  # fmt: skip
-        for row in found:
+        for row in sorted(found, key=lambda row: row.seq):
             yield self._record(run, row)
 
     def genome(self, genome: str) -> Genome:
