@@ -34,5 +34,15 @@ def transaction(engine: Engine, begin: str | None = None) -> Generator[Transacti
             connection.cursor().execute(begin)
         yield Transaction(engine.dialect, connection)
         connection.commit()
+    except BaseException:
+        _undo(connection, engine.dialect)
+        raise
     finally:
-        connection.close()  # back into the pool, which rolls back what was not committed
+        connection.close()  # back into the pool
+
+
+def _undo(connection: PoolProxiedConnection, dialect: Dialect) -> None:
+    try:
+        connection.rollback()
+    except dialect.loaded_dbapi.Error:
+        connection.invalidate()  # it is lost, and so is what it had not committed

@@ -4,6 +4,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
@@ -56,6 +57,23 @@ def test_what_fails_half_way_changes_nothing(store: Store):
         INSERT.run(given, **ROW)
     with store.reading() as connection:
         assert connection.execute(select(runs.c.name)).scalars().all() == ["a"]
+
+
+def test_a_lost_connection_is_named_and_replaced(url: str, caplog: pytest.LogCaptureFixture):
+    store = Store.open(url)
+
+    def lose() -> None:
+        with store.changing() as given:
+            INSERT.run(given, **ROW)
+            driver: Any = given.connection.driver_connection
+            driver.close()
+
+    with pytest.raises(StoreError, match="closed database"):
+        lose()
+    with store.changing() as given:
+        assert NAMES.all(given) == []
+    assert caplog.records == []
+    store.close()
 
 
 def test_one_writes_at_a_time_from_its_first_statement_on(url: str):
