@@ -9,14 +9,19 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import NoReturn, cast
 
 DEEPEST = 32
 """How deep lists and mappings may be nested."""
 
-_AS_THEY_ARE = frozenset({type(None), bool, int, str})
+_INSIDE = frozenset({dict, list, tuple})
+_AS_THEY_ARE = _INSIDE | {type(None), bool, int, float, str}
+
+_written = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+).encode
 
 
 def encode(value: object) -> bytes:
@@ -25,8 +30,10 @@ def encode(value: object) -> bytes:
     Raises:
         ValueError: something in *value* has no canonical form; the text says what and where.
     """
-    plain = value if _is_plain(value, DEEPEST) else _plain(value, "value", 0)
-    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text = _written(value if _is_plain(value) else _plain(value, "value", 0))
+    except ValueError:  # a number that is not finite: say where, which takes longer
+        text = _written(_plain(value, "value", 0))
     try:
         return text.encode()
     except UnicodeEncodeError as error:
@@ -41,8 +48,7 @@ def decode(data: bytes, *, limit: int) -> object:
     Raises:
         ValueError: *data* is longer than *limit* bytes, is not JSON, or is not canonical.
     """
-    if len(data) > limit:
-        raise ValueError(f"at most {limit} bytes are allowed, but there are {len(data)}")
+    refuse_long(data, limit)
     try:
         value: object = json.loads(data.decode(), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
@@ -54,26 +60,40 @@ def decode(data: bytes, *, limit: int) -> object:
     return value
 
 
+def refuse_long(data: bytes, limit: int) -> None:
+    """Refuse *data* of more than *limit* bytes.
+
+    Raises:
+        ValueError: it is longer.
+    """
+    if len(data) > limit:
+        raise ValueError(f"at most {limit} bytes are allowed, but there are {len(data)}")
+
+
 def digest(data: bytes) -> str:
     """Return the SHA-256 of *data*, 64 hex digits."""
     return hashlib.sha256(data).hexdigest()
 
 
-def _is_plain(value: object, depth: int) -> bool:
-    """Whether ``json`` writes *value* as it is meant: the quick way past ``_plain``."""
-    kind = type(value)
-    if kind in _AS_THEY_ARE:
-        return True
-    if kind is float:
-        return math.isfinite(cast("float", value))
-    if depth == 0 or kind not in (dict, list, tuple):
-        return False
-    inner = cast("Collection[object]", value)
-    if isinstance(value, dict):
-        if any(type(key) is not str for key in inner):
+def _is_plain(value: object) -> bool:
+    """Whether ``json`` writes or refuses *value* as is meant: the quick way past ``_plain``.
+
+    It looks at a level of nesting at a time, for a call for each value takes longer than the rest.
+    """
+    level: list[object] = [value]
+    for _ in range(DEEPEST + 1):
+        kinds = set(map(type, level))
+        if not kinds <= _AS_THEY_ARE:
             return False
-        inner = cast("dict[str, object]", value).values()
-    return all(map(_is_plain, inner, repeat(depth - 1)))
+        if kinds.isdisjoint(_INSIDE):
+            return True
+        mappings = [cast("dict[object, object]", each) for each in level if type(each) is dict]
+        if not set(map(type, chain.from_iterable(mappings))) <= {str}:
+            return False
+        several = [cast("Sequence[object]", each) for each in level if type(each) in (list, tuple)]
+        level = [each for inner in several for each in inner]
+        level += [each for inner in mappings for each in inner.values()]
+    return False
 
 
 def _plain(value: object, where: str, depth: int) -> object:

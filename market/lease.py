@@ -15,10 +15,10 @@ from functools import cache
 from typing import Any
 
 import psutil
-from sqlalchemy import Connection, String, bindparam, delete, insert, select, update
+from sqlalchemy import String, bindparam, delete, insert, select, update
 
 from .errors import LeaseHeldError, LeaseLostError
-from .prepared import Prepared
+from .prepared import Driven, Prepared
 from .store import Store
 from .tables import leases, runs
 
@@ -136,7 +136,7 @@ def driver(
     return None if held is None else _driving(held, now, gone)
 
 
-def guard(connection: Connection, lease: Lease) -> None:
+def guard(connection: Driven, lease: Lease) -> None:
     """Refuse to go on where another process has taken over; the caller has locked the run.
 
     Raises:
@@ -151,7 +151,7 @@ def guard(connection: Connection, lease: Lease) -> None:
         )
 
 
-def lock(connection: Connection, run: str) -> str | None:
+def lock(connection: Driven, run: str) -> str | None:
     """Let no other process change *run* until the transaction ends; return its digest, if any.
 
     SQLite locks the whole database when a write begins, and leaves FOR UPDATE out.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, NamedTuple
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import insert, select
 
 from .. import __version__
 from ..blocks.registry import Catalog, installed
@@ -27,6 +27,7 @@ from .chain import chain_problems
 from .errors import RecordError, StoreError
 from .identity_key import Identity
 from .lease import Lease, guard, lock
+from .prepared import Driven
 from .reading import MANIFEST, Reader
 from .record import Record, parse, set_digest, sign
 from .store import Store
@@ -157,12 +158,12 @@ class Ledger:
     def set_state(self, name: str, state: State) -> None:
         """Note that a run is running, stopped (to be resumed) or finished."""
         with self._changing(name) as (connection, _):
-            connection.execute(update(runs).where(runs.c.name == name).values(state=state))
+            rows.set_state(connection, name, state)
 
     def remove_run(self, name: str) -> None:
         """Remove a run with all its genomes, records and its log."""
         with self._changing(name) as (connection, _):
-            connection.execute(delete(runs).where(runs.c.name == name))
+            rows.delete_run(connection, name)
 
     # --------------------------------------------------------------------------------- writing
 
@@ -256,9 +257,7 @@ class Ledger:
         added: list[str] = []
         refused: list[str] = []
         with self._changing(run) as (connection, digest):
-            known = set(
-                connection.execute(select(records.c.id).where(records.c.run == run)).scalars()
-            )
+            known = rows.record_ids(connection, run)
             for record in sorted(several.values(), key=lambda r: (r.author, r.seq, r.id)):
                 if problem := _problem(record, digest):
                     refused.append(f"record {record.id[:12]} {problem}")
@@ -343,13 +342,12 @@ class Ledger:
         )  # fmt: skip
 
     @contextmanager
-    def _changing(self, run: str, lease: Lease | None = None) -> Generator[tuple[Connection, str]]:
+    def _changing(self, run: str, lease: Lease | None = None) -> Generator[tuple[Driven, str]]:
         """Give a transaction that has *run* for itself, and the digest of the run's manifest."""
-        with self.store.writing() as connection:
+        with self.store.changing() as connection:
             digest = lock(connection, run)
             if digest is None:
-                names = connection.execute(select(runs.c.name)).scalars().all()
-                raise lookup.no_run(run, names, self.store.name)
+                raise lookup.no_run(run, rows.run_names(connection), self.store.name)
             if lease is not None:
                 guard(connection, lease)
             yield connection, digest

@@ -6,10 +6,9 @@ import difflib
 import re
 from collections.abc import Sequence
 
-from sqlalchemy import Connection
-
 from . import rows
 from .errors import NotFoundError
+from .prepared import Driven
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -61,7 +60,7 @@ def _shared(one: str, other: str) -> int:
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def refuse_unknown(connection: Connection, run: str, genome: str) -> None:
+def refuse_unknown(connection: Driven, run: str, genome: str) -> None:
     """Refuse a genome whose text is not stored: a result counts only with its genome.
 
     Raises:

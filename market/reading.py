@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import bindparam, select
 
 from ..blocks.registry import Catalog
 from ..evaluator.result import Result
@@ -16,7 +16,7 @@ from ..genome.text import from_json
 from ..search.base import Event
 from . import canonical, log, rows
 from .errors import NotFoundError, RecordError, StoreError
-from .prepared import Prepared
+from .prepared import Driven, Prepared
 from .record import Record
 from .store import Store
 from .tables import genomes, records, runs
@@ -28,15 +28,13 @@ PAGE = 500
 """How many lines of the log are read at once."""
 
 _ALIKE = Prepared(
-    select(records)
-    .where(
+    select(records).where(
         records.c.run == bindparam("of_run"),
         records.c.author == bindparam("by"),
         records.c.genome == bindparam("of_genome"),
         records.c.rung == bindparam("at_rung"),
         records.c.replica == bindparam("as_replica"),
-    )
-    .order_by(records.c.seq)
+    )  # told to order them, SQLite looks through all records of the author instead
 )
 
 
@@ -73,15 +71,13 @@ class Reader:
             found = connection.execute(query).all()
         return [self._record(run, row) for row in found]
 
-    def alike(
-        self, connection: Connection, run: str, author: str, result: Result
-    ) -> Iterator[Record]:
+    def alike(self, connection: Driven, run: str, author: str, result: Result) -> Iterator[Record]:
         """Yield the author's records for the same genome, rung and replica as *result*."""
         found = _ALIKE.all(
             connection, of_run=run, by=author, of_genome=result.genome, at_rung=result.rung,
             as_replica=result.replica,
         )  # fmt: skip
-        for row in found:
+        for row in sorted(found, key=lambda row: row.seq):
             yield self._record(run, row)
 
     def genome(self, genome: str) -> Genome:

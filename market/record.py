@@ -56,10 +56,11 @@ class Record:
     @cached_property
     def body(self) -> bytes:
         """The canonical bytes that are signed."""
-        return _body(
+        form = _form(
             self.result, kind=self.kind, run=self.run, author=self.author, seq=self.seq,
             prev=self.prev, catalog=self.catalog, program=self.program,
         )  # fmt: skip
+        return _encoded(form, self.result)
 
     @cached_property
     def id(self) -> str:
@@ -93,11 +94,17 @@ def sign(
     Raises:
         RecordError: the result is not what a record may hold (a NaN, a curve of over 32 points).
     """
-    body = _body(
+    form = _form(
         result, kind="result", run=run, author=identity.author, seq=seq, prev=prev,
         catalog=catalog, program=program,
     )  # fmt: skip
-    return parse(body, identity.sign(body))
+    body = _encoded(form, result)
+    try:
+        canonical.refuse_long(body, LIMIT)
+    except ValueError as error:
+        raise RecordError(f"the body of a record {error}") from None
+    # the rules are those of ``parse``, which would decode the body to find the same form in it
+    return _checked(form, body, identity.sign(body))
 
 
 def parse(body: bytes, signature: str) -> Record:
@@ -112,6 +119,15 @@ def parse(body: bytes, signature: str) -> Record:
         decoded = canonical.decode(body, limit=LIMIT)
     except ValueError as error:
         raise RecordError(f"the body of a record {error}") from None
+    return _checked(decoded, body, signature)
+
+
+def set_digest(ids: Iterable[str]) -> str:
+    """Return the SHA-256 of a set of record ids: the same in whatever order they came."""
+    return canonical.digest("\n".join(sorted(set(ids))).encode())
+
+
+def _checked(decoded: object, body: bytes, signature: str) -> Record:
     _refuse_other_version(decoded)
     found = fields.mapping(decoded, "the record", _FIELDS)
     if fields.whole(found["version"], "version") != VERSION:
@@ -133,11 +149,6 @@ def parse(body: bytes, signature: str) -> Record:
     return record
 
 
-def set_digest(ids: Iterable[str]) -> str:
-    """Return the SHA-256 of a set of record ids: the same in whatever order they came."""
-    return canonical.digest("\n".join(sorted(set(ids))).encode())
-
-
 def _refuse_other_version(decoded: object) -> None:
     version = cast("dict[str, object]", decoded).get("version") if isinstance(decoded, dict) else 0
     if isinstance(version, int) and version > VERSION:
@@ -155,15 +166,17 @@ def _refuse_false_start(record: Record) -> None:
         )
 
 
-def _body(result: Result, **header: object) -> bytes:
+def _form(result: Result, **header: object) -> dict[str, object]:
+    return {
+        "version": VERSION,
+        **header,
+        "content": content_of(result),
+        "measured": measured_of(result),
+    }
+
+
+def _encoded(form: dict[str, object], result: Result) -> bytes:
     try:
-        return canonical.encode(
-            {
-                "version": VERSION,
-                **header,
-                "content": content_of(result),
-                "measured": measured_of(result),
-            }
-        )
+        return canonical.encode(form)
     except ValueError as error:
         raise RecordError(f"the result of genome {result.genome[:12]}: {error}") from None

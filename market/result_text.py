@@ -93,6 +93,8 @@ def parsed_result(content: object, measured: object) -> Result:
 
 def _shortened(text: str, most: int) -> str:
     """Cut a long text, such as a whole traceback, so that the record stays below its limit."""
+    if text.isascii() and 6 * len(text) + 2 <= most:  # JSON writes no character longer
+        return text
     clean = text.encode(errors="replace").decode()
     if len(clean) <= most and len(canonical.encode(clean)) <= most:
         return clean

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, bindparam, insert, select
+from sqlalchemy import Connection, Row, String, bindparam, delete, insert, select, update
 
 from . import canonical
 from .errors import RecordError
 from .log import EMPTY, Line
-from .prepared import Prepared
+from .prepared import Driven, Prepared
 from .record import FIRST, Record, parse
-from .tables import genomes, log, records
+from .tables import genomes, log, records, runs
 
 AnyRow = Row[Any]
 
 _RUN = bindparam("of_run", type_=String())
+_NAMES = Prepared(select(runs.c.name).order_by(runs.c.name))
+_SET_STATE = Prepared(
+    update(runs).where(runs.c.name == _RUN).values(state=bindparam("new", type_=String()))
+)
+_DELETE_RUN = Prepared(delete(runs).where(runs.c.name == _RUN))
+_RECORD_IDS = Prepared(select(records.c.id).where(records.c.run == _RUN))
 _INSERT_RECORD = Prepared(insert(records))
 _LAST_OF_AUTHOR = Prepared(
     select(records.c.seq, records.c.id)
@@ -34,7 +40,27 @@ _SAME_GENOME = Prepared(
 )
 
 
-def insert_record(connection: Connection, run: str, record: Record, *, now: float) -> None:
+def run_names(connection: Driven) -> list[str]:
+    """Return the names of all runs, sorted."""
+    return [row.name for row in _NAMES.all(connection)]
+
+
+def set_state(connection: Driven, run: str, state: str) -> None:
+    """Note the state of *run*."""
+    _SET_STATE.run(connection, of_run=run, new=state)
+
+
+def delete_run(connection: Driven, run: str) -> None:
+    """Delete *run*; the database deletes what belongs to it."""
+    _DELETE_RUN.run(connection, of_run=run)
+
+
+def record_ids(connection: Driven, run: str) -> set[str]:
+    """Return the ids of the records of *run*."""
+    return {row.id for row in _RECORD_IDS.all(connection, of_run=run)}
+
+
+def insert_record(connection: Driven, run: str, record: Record, *, now: float) -> None:
     """Store *record*, and its body as it was signed."""
     _INSERT_RECORD.run(
         connection,
@@ -66,13 +92,13 @@ def record_of(row: AnyRow) -> Record:
     return record
 
 
-def end_of_chain(connection: Connection, run: str, author: str) -> tuple[int, str]:
+def end_of_chain(connection: Driven, run: str, author: str) -> tuple[int, str]:
     """Return the place and the predecessor's id of the next record of *author*."""
     last = _LAST_OF_AUTHOR.first(connection, of_run=run, by=author)
     return (0, FIRST) if last is None else (last.seq + 1, last.id)
 
 
-def append_line(connection: Connection, run: str, line: Line) -> None:
+def append_line(connection: Driven, run: str, line: Line) -> None:
     """Append *line* to the log of *run*; the caller has locked the run."""
     last = _LAST_LINE.first(connection, of_run=run)
     place, before = (0, EMPTY) if last is None else (last.place + 1, last.digest)
@@ -99,13 +125,13 @@ def lines(connection: Connection, run: str, since: int, most: int) -> Iterator[A
     yield from connection.execute(query.order_by(log.c.place).limit(most))
 
 
-def insert_genome(connection: Connection, run: str, genome: str, text: str) -> None:
+def insert_genome(connection: Driven, run: str, genome: str, text: str) -> None:
     """Store the text of a genome unless it is there already; the caller has locked the run."""
     if not has_genome(connection, run, genome):
         _INSERT_GENOME.run(connection, run=run, id=genome, text=text)
 
 
-def has_genome(connection: Connection, run: str, genome: str) -> bool:
+def has_genome(connection: Driven, run: str, genome: str) -> bool:
     """Return whether the text of a genome is stored."""
     return _SAME_GENOME.first(connection, of_run=run, named=genome) is not None
 

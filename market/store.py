@@ -9,7 +9,6 @@ The write-ahead log needs shared memory: a SQLite store belongs on a local disk.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,10 +22,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from . import schema
 from .errors import StoreError
 from .flushing import flush
+from .transaction import Transaction, transaction
 from .turns import turn
 
 PATIENCE = 60.0
 """The most seconds to wait for another process that writes."""
+
+_WRITE = "BEGIN IMMEDIATE"
+"""A transaction that reads first and writes later could find that another wrote in between."""
 
 _CURES = {
     "unable to open": "make its folder writable, or name another file",
@@ -73,6 +76,10 @@ class Store:
     def _file(self) -> Path | None:
         return _file_of(self.engine.url)
 
+    @cached_property
+    def _is_sqlite(self) -> bool:
+        return self.engine.dialect.name == "sqlite"
+
     @contextmanager
     def reading(self) -> Generator[Connection]:
         """Give a connection that sees one state of the database.
@@ -91,20 +98,37 @@ class Store:
             StoreError: the database failed; nothing was changed, or the text says that the change
                 could not be flushed.
         """
-        with self._errors_named():
-            with turn(self._file), self._writer.begin() as connection:
-                yield connection
-            flush(self._file)
+        with self._alone(), self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def changing(self) -> Generator[Transaction]:
+        """Give what ``writing`` gives, for prepared statements alone: it takes less time.
+
+        Raises:
+            StoreError: as ``writing``.
+        """
+        begin = _WRITE if self._is_sqlite else None
+        with self._alone(), transaction(self.engine, begin) as given:
+            yield given
 
     def close(self) -> None:
         """Close all connections; the store can be used again nevertheless."""
         self.engine.dispose()
 
     @contextmanager
+    def _alone(self) -> Generator[None]:
+        """Take a turn, and flush what was committed in it once it is over."""
+        with self._errors_named():
+            with turn(self._file):
+                yield
+            flush(self._file)
+
+    @contextmanager
     def _errors_named(self) -> Generator[None]:
         try:
             yield
-        except (SQLAlchemyError, sqlite3.Error) as error:
+        except (SQLAlchemyError, self.engine.dialect.loaded_dbapi.Error) as error:
             raise StoreError(f"the store {self.name} {_said(error)}") from error
 
 
@@ -200,9 +224,8 @@ def _configure(connection: Any, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     writes = connection.get_execution_options().get("writes", False)
-    # a transaction that reads first and writes later could find that another wrote in between
     driver: Any = connection.connection.driver_connection
-    driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver.execute(_WRITE if writes else "BEGIN")
 
 
 def _said(error: Exception) -> str:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -52,6 +54,48 @@ def test_the_order_of_keys_changes_nothing(value: dict[str, int]):
 def test_what_has_no_canonical_form_is_refused(value: object, said: str):
     with pytest.raises(ValueError, match=said):
         canonical.encode(value)
+
+
+ODD: st.SearchStrategy[object] = st.recursive(
+    SCALARS | st.floats() | st.text(st.characters(categories=["Cs"]), max_size=1) | st.binary(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.text("ab", max_size=2) | st.integers() | st.none(), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def said_of(value: object) -> bytes | str:
+    try:
+        return canonical.encode(value)
+    except ValueError as error:
+        return str(error)
+
+
+@given(ODD)
+def test_the_quick_way_says_what_the_thorough_one_does(value: object):
+    assert said_of({"a": value}) == said_of(MappingProxyType({"a": value}))  # no mapping of json's
+
+
+def listed(value: object) -> object:
+    return [value]
+
+
+def named(value: object) -> object:
+    return {"a": value}
+
+
+@pytest.mark.parametrize("around", [listed, named])
+@pytest.mark.parametrize("inside", [1, [], {}])
+def test_32_levels_are_the_most(around: Callable[[object], object], inside: object):
+    value = inside
+    for _ in range(canonical.DEEPEST):
+        value = around(value)
+    assert canonical.decode(canonical.encode(value), limit=1000)
+    with pytest.raises(ValueError, match="nested deeper than 32"):
+        canonical.encode(around(value))
 
 
 def test_a_list_in_itself_is_refused():

@@ -179,6 +179,26 @@ def test_another_measurement_is_another_record(
     assert ledger.results(run) == [result, other]
 
 
+def test_a_long_chain_is_not_looked_through_for_each_result(
+    ledger: Ledger, run: str, identity: Identity, result: Result
+):
+    steps = list[int]()
+
+    def reads(replica: int) -> int:
+        steps.clear()
+        ledger.publish(run, identity, replace(result, replica=replica))
+        return len(steps)
+
+    ledger.publish(run, identity, result)
+    with ledger.store.reading() as connection:  # the pool has one: it is what publishes
+        driver: Any = connection.connection.driver_connection
+    driver.set_progress_handler(lambda: steps.append(1), 10)
+    first = reads(1)
+    for replica in range(2, 100):
+        ledger.publish(run, identity, replace(result, replica=replica))
+    assert reads(100) < 2 * first
+
+
 def test_records_form_a_chain_that_anyone_can_check(
     ledger: Ledger, run: str, identity: Identity, result: Result
 ):
