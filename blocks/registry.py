@@ -78,6 +78,11 @@ class Catalog:
         """Return the declarations of one kind, in the order of the catalog."""
         return self._by_kind.get(kind, ())
 
+    @cached_property
+    def segmented(self) -> frozenset[str]:
+        """The names of what reads segments."""
+        return frozenset(d.name for d in self.declarations if d.segmented)
+
     def only(self, names: Iterable[str]) -> Catalog:
         """Return the catalog restricted to these names.
 

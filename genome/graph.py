@@ -23,6 +23,7 @@ EMBEDDING = -1
 """The index that a visit reads to read the token embedding."""
 
 _live = Recent[tuple[int, ...]]()
+_used = Recent[tuple[int, ...]]()
 _needed = Recent[float]()
 """What is asked of the routes of all children, most of which have their parent's."""
 
@@ -147,6 +148,13 @@ class Genome:
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
         return _live.of(self.route, None, lambda: _reaching(self.route))
+
+    def live_entries(self) -> tuple[int, ...]:
+        """Return the pool entries whose visits reach the output, in order."""
+        route = self.route
+        return _used.of(
+            route, None, lambda: tuple(sorted({route[n].block for n in self.live_visits()}))
+        )
 
     def readers(self, source: int) -> tuple[int, ...]:
         """Return the visits that read *source* or add to it, in order."""

@@ -46,7 +46,10 @@ loop asks for each a dozen times.
 _wirings = Recent[Wiring]()
 _endings = {lengthless: Recent[list[str]]() for lengthless in (False, True)}
 _routes = PerObject[str]()
-"""What is written of routes, which most children have from their parents."""
+_stacks = PerObject[dict[tuple[bool, ...], str]]()
+"""What is written of routes and of stacks with their dead genes, which most children have from
+their parents.
+"""
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -198,6 +201,13 @@ class Form:
         return f",{merge},{self._part_text(visit.router)}"
 
     def _stack_text(self) -> str:
+        dead = self._exit() is None, not self._feedback(), not self._segmented()
+        known = _stacks.of(self._source.stack, self._catalog, dict)
+        if dead not in known:
+            known[dead] = self._stack_written()
+        return known[dead]
+
+    def _stack_written(self) -> str:
         stack, feedback = self._source.stack, self._feedback()
         genes = {
             "embedding": self._part_text(stack.embedding),
@@ -238,8 +248,9 @@ class Form:
         return training if not one else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
+        names = self._catalog.segmented
         parts = parts_of(self._alive.pool, self._alive.route, self._alive.stack)
-        return any(self._catalog[part.name].segmented for part in parts)
+        return any(part.name in names for part in parts)
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""

@@ -86,6 +86,14 @@ class Wiring:
             depths[visit] = deepest + 1
         return depths[:-1]
 
+    @cached_property
+    def levels(self) -> list[list[int]]:
+        """The visits of each depth, from the embedding to the output."""
+        levels: list[list[int]] = [[] for _ in range(max(self.depths, default=0))]
+        for visit, depth in enumerate(self.depths):
+            levels[depth - 1].append(visit)
+        return levels
+
     def in_order(self, order: Sequence[int]) -> Arranged:
         """Return the wiring in *order*; the last is kept, for most children keep the order."""
         if not self._last or self._last[0].order != tuple(order):
@@ -115,10 +123,14 @@ def canonical_arrangement(wiring: Wiring, labels: Sequence[str]) -> Arranged:
     Raises:
         ValueError: more than ``MOST_LEAVES`` leaves would have to be compared.
     """
-    keys = list(zip(wiring.depths, labels, strict=True))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    if any(keys[one] == keys[next_] for one, next_ in pairwise(order)):
-        order = _Search(wiring).best(_ranked(keys))
+    order: list[int] = []
+    for level in wiring.levels:
+        if len(level) > 1:
+            level = sorted(level, key=labels.__getitem__)
+            if any(labels[one] == labels[next_] for one, next_ in pairwise(level)):
+                keys = list(zip(wiring.depths, labels, strict=True))
+                return wiring.in_order(_Search(wiring).best(_ranked(keys)))
+        order += level
     return wiring.in_order(order)
 
 

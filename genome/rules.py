@@ -10,14 +10,18 @@ from collections.abc import Iterator, Sequence
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
 from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
-from .graph import Entry, Genome, Part, Stack, Training
-from .memory import PerObject
+from .graph import Entry, Genome, Part, Stack, Training, Visit
+from .memory import PerObject, Recent
 
 _problems = PerObject[tuple[str, ...]]()
 """What is wrong with the settings of parts, which children share with their parents."""
 
 _sound = PerObject[bool]()
-"""Whether nothing is wrong with entries and training genes."""
+_sound_routes = Recent[bool]()
+"""Whether nothing is wrong with entries, stacks, training genes, and with the parts of routes."""
+
+_sparse = Recent[tuple[int, ...]]()
+"""The visits of routes that work on a share of the tokens."""
 
 
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -26,17 +30,11 @@ def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     if not all(sound):
         for number, entry in enumerate(genome.pool):
             yield from _entry_problems(number, entry, catalog)
-    for number, visit in enumerate(genome.route):
-        if visit.router is not None:
-            yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
-        if visit.merge not in MERGES:
-            yield f"the merge of visit {number} must be one of {MERGES}, but is {visit.merge!r}"
-    stack = genome.stack
-    yield from _part("the stack's residual", stack.residual, "residual", catalog)
-    yield from _part("the stack's norm", stack.norm, "norm", catalog)
-    yield from _part("the stack's embedding", stack.embedding, "embedding", catalog)
-    if stack.exit is not None:
-        yield from _part("the stack's exit", stack.exit, "exit", catalog)
+    route, stack = genome.route, genome.stack
+    if not _sound_routes.of(route, catalog, lambda: not any(_route_problems(route, catalog))):
+        yield from _route_problems(route, catalog)
+    if not _sound.of(stack, catalog, lambda: not any(_stack_problems(stack, catalog))):
+        yield from _stack_problems(stack, catalog)
 
 
 def gene_problems(
@@ -60,14 +58,10 @@ def succession_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
 
     Source: Mixture of Depths (arXiv 2404.02258) routes every other layer.
     """
-    sparse = {
-        number
-        for number, visit in enumerate(genome.route)
-        if visit.router is not None and catalog[visit.router.name].share is not None
-    }
-    for number in sorted(sparse):
+    sparse = sparse_visits(genome.route, catalog)
+    for number in sparse:
         visit = genome.route[number]
-        for source in sorted({*visit.reads, visit.base_read} & sparse):
+        for source in sorted({*visit.reads, visit.base_read}.intersection(sparse)):
             yield (
                 f"visit {number} and visit {source}, which it reads, both leave tokens out; "
                 "take the router from one of them"
@@ -88,11 +82,22 @@ def routed_wrongly(genome: Genome, catalog: Catalog) -> list[int]:
     """Return the visits whose block may not stand behind their router."""
     return [
         number
-        for number, visit in enumerate(genome.route)
-        if visit.router is not None
-        and catalog[visit.router.name].share is not None
-        and not catalog[genome.pool[visit.block].block.name].routed
+        for number in sparse_visits(genome.route, catalog)
+        if not catalog[genome.pool[genome.route[number].block].block.name].routed
     ]
+
+
+def sparse_visits(route: Sequence[Visit], catalog: Catalog) -> tuple[int, ...]:
+    """Return the visits that work on a share of the tokens, in order."""
+    return _sparse.of(
+        route,
+        catalog,
+        lambda: tuple(
+            number
+            for number, visit in enumerate(route)
+            if visit.router is not None and catalog[visit.router.name].share is not None
+        ),
+    )
 
 
 def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -118,6 +123,22 @@ def _entry_problems(number: int, entry: Entry, catalog: Catalog) -> Iterator[str
         )
     if entry.prelude is not None:
         yield from _prelude(f"the prelude of pool entry {number}", entry.prelude, catalog)
+
+
+def _route_problems(route: Sequence[Visit], catalog: Catalog) -> Iterator[str]:
+    for number, visit in enumerate(route):
+        if visit.router is not None:
+            yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
+        if visit.merge not in MERGES:
+            yield f"the merge of visit {number} must be one of {MERGES}, but is {visit.merge!r}"
+
+
+def _stack_problems(stack: Stack, catalog: Catalog) -> Iterator[str]:
+    yield from _part("the stack's residual", stack.residual, "residual", catalog)
+    yield from _part("the stack's norm", stack.norm, "norm", catalog)
+    yield from _part("the stack's embedding", stack.embedding, "embedding", catalog)
+    if stack.exit is not None:
+        yield from _part("the stack's exit", stack.exit, "exit", catalog)
 
 
 def _training_problems(training: Training) -> Iterator[str]:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import Birth
+from .board import Board, Standings
 from .measures import NOTHING, Measures
 from .noise import Noise
 from .ordered import remove
-from .standing import standings
 
 Age = tuple[int, str]
 """Number and author of a birth: smaller is older. Run times play no part, so none is favoured."""
@@ -42,7 +42,7 @@ class Snapshot(NamedTuple):
     version: int
     scores: Mapping[int, Mapping[str, float]]
     broken: frozenset[str]
-    standings: Mapping[str, float]
+    standings: Standings
 
 
 class Population:
@@ -64,6 +64,7 @@ class Population:
         self._origins: dict[str, Origin] = {}
         self._seen: set[str] = set()
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
+        self._board = Board(rungs)
         self._lowest = rungs[0]
         self.version = 0
         """How often a score or a measure was set: what is computed of them is good for one."""
@@ -97,15 +98,17 @@ class Population:
         return MappingProxyType(self._scores[rung])
 
     @property
+    def names(self) -> Sequence[str]:
+        """The genomes that ever had a score, by the numbers that they have in standings."""
+        return self._board.names
+
+    @property
     def snapshot(self) -> Snapshot:
         """What stood not long ago; see ``standing.standings``.
 
         What costs more than a glance is computed of a snapshot, so that it serves several asks.
         When one is taken hangs on the changes alone, not on who looks.
         """
-        taken = self._snapshot
-        if not taken.standings:
-            self._snapshot = taken._replace(standings=standings(taken.scores))
         return self._snapshot
 
     def know(self, genome_id: str, genome: Genome) -> None:
@@ -143,6 +146,7 @@ class Population:
             self._scores[rung].pop(genome_id, None)
         else:
             self._scores[rung][genome_id] = bits_per_byte
+        self._board.score(genome_id, rung, bits_per_byte)
         self._enter(genome_id)
         self._change(min(OLDEST, AGE * self._changes))
 
@@ -190,7 +194,7 @@ class Population:
         scores = {rung: dict(there) for rung, there in self._scores.items()}
         known = scores[self._lowest] if self._limits else ()
         broken = frozenset(name for name in known if not self.feasible(name))
-        return Snapshot(self.version, scores, broken, {})
+        return Snapshot(self.version, scores, broken, self._board.standings(scores))
 
     def _enter(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:

@@ -86,9 +86,9 @@ def tournament(
         count = min(len(ground), max(2, math.ceil(len(ground) * size / among)))
         drawn = rng.sample(ground, count)
         contenders = [genome_id for genome_id in drawn if population.feasible(genome_id)] or drawn
-        contenders.sort(key=lambda genome_id: (scores[genome_id], genome_id))
         if len(objectives) == 1 or rng.random() < LEAD:
-            return contenders[0]
+            return min(contenders, key=lambda genome_id: (scores[genome_id], genome_id))
+        contenders.sort(key=lambda genome_id: (scores[genome_id], genome_id))
         return contenders[best(points(population, rung, contenders))]
 
     return select
