@@ -35,8 +35,12 @@ def moved(visit: Visit, place: Mapping[int, int]) -> Visit:
 
 
 def _renumbered(visit: Visit, place: Mapping[int, int], block: int) -> Visit:
-    base = place.get(visit.base_read, visit.base_read)
-    reads = tuple(dict.fromkeys([place.get(read, read) for read in visit.reads]))
+    reads, base = visit.reads, visit.base_read
+    base = place.get(base, base)
+    if len(reads) == 1:
+        reads = (place.get(reads[0], reads[0]),)
+    else:
+        reads = tuple(dict.fromkeys([place.get(read, read) for read in reads]))
     if (block, reads, base) == (visit.block, visit.reads, visit.base):
         return visit
     return Visit(block, reads, base, visit.merge, visit.router)
@@ -93,18 +97,21 @@ Place = tuple[str, int]
 
 def places(genome: Genome) -> Sequence[tuple[Place, Part]]:
     """Return every part of the genome with its place."""
-    found: list[tuple[Place, Part | None]] = []
+    found: list[tuple[Place, Part]] = []
     for number, entry in enumerate(genome.pool):
-        found += [(("block", number), entry.block), (("prelude", number), entry.prelude)]
-    found += [(("router", number), visit.router) for number, visit in enumerate(genome.route)]
+        found.append((("block", number), entry.block))
+        if entry.prelude is not None:
+            found.append((("prelude", number), entry.prelude))
+    for number, visit in enumerate(genome.route):
+        if visit.router is not None:
+            found.append((("router", number), visit.router))
     stack = genome.stack
     found += [
         (("residual", 0), stack.residual),
         (("norm", 0), stack.norm),
         (("embedding", 0), stack.embedding),
-        (("exit", 0), stack.exit),
     ]
-    return [(place, part) for place, part in found if part is not None]
+    return found if stack.exit is None else [*found, (("exit", 0), stack.exit)]
 
 
 def living_settings(genome: Genome, catalog: Catalog) -> Sequence[tuple[Place, Part, str]]:

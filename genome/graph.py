@@ -192,19 +192,25 @@ def parts_of(pool: Iterable[Entry], route: Iterable[Visit], stack: Stack) -> Ite
 
 def _reaching(route: Sequence[Visit]) -> tuple[int, ...]:
     """Return the visits that reach the last one."""
-    live = {len(route) - 1}
+    live = [False] * len(route)
+    live[-1] = True  # which is also the number of the embedding
     for number in range(len(route) - 1, -1, -1):  # readers stand behind what they read
-        if number in live:
+        if live[number]:
             visit = route[number]
-            live.update(visit.reads)
-            live.add(visit.base_read)
-    return tuple(number for number in range(len(route)) if number in live)
+            live[visit.base_read] = True
+            for read in visit.reads:
+                live[read] = True
+    return tuple([number for number, alive in enumerate(live) if alive])
 
 
 def _needed_entries(route: Sequence[Visit]) -> float:
     """Return the number of the last pool entry that a sound route names; no pool suits another."""
-    sound = all(_is_sound(number, visit) for number, visit in enumerate(route))
-    return max((visit.block for visit in route), default=-1) if sound else math.inf
+    needed = -1
+    for number, visit in enumerate(route):
+        if not _is_sound(number, visit):
+            return math.inf
+        needed = max(needed, visit.block)
+    return needed
 
 
 def _is_sound(number: int, visit: Visit) -> bool:

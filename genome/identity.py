@@ -20,7 +20,7 @@ from ..blocks.registry import Catalog
 from .edit import pruned
 from .exits import exit_places
 from .genes import LEGACY
-from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
+from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit
 from .labelling import Wiring, canonical_arrangement
 from .memory import PerObject, Recent
 
@@ -46,10 +46,14 @@ loop asks for each a dozen times.
 _wirings = Recent[Wiring]()
 _endings = {lengthless: Recent[list[str]]() for lengthless in (False, True)}
 _routes = PerObject[str]()
+_whole_routes = PerObject[tuple[Visit, ...]]()
 _stacks = PerObject[dict[tuple[bool, ...], str]]()
 """What is written of routes and of stacks with their dead genes, which most children have from
 their parents.
 """
+
+PLAIN = ",null,null"
+"""The text of merge and router of a visit that has neither."""
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -113,7 +117,12 @@ class Form:
         self._pool_texts = _texts.each(alive.pool, catalog, self._entry_written)
         self._lengthless = all(catalog[p.name].lengthless for p in (stack.residual, stack.norm))
         self._endings = _endings[self._lengthless].of(
-            route, catalog, lambda: [self._ending(visit) for visit in route]
+            route,
+            catalog,
+            lambda: [
+                PLAIN if visit.router is None and len(visit.reads) == 1 else self._ending(visit)
+                for visit in route
+            ],
         )
         labels = [
             self._pool_texts[visit.block] + ending
@@ -164,19 +173,23 @@ class Form:
         endings = [self._endings[number] for number in self._arranged.order]
         return ",".join(
             [
-                f"[{block},{list(reads)},{base}{ending}]"
+                f"[{block},[{reads[0]}],{base}{ending}]"
+                if len(reads) == 1
+                else f"[{block},{list(reads)},{base}{ending}]"
                 for (block, reads, base), ending in zip(self._arranged.code, endings, strict=True)
             ]
         )
 
     def _written_whole(self) -> Genome:
         pool = [self._alive.pool[entry] for entry in self._arranged.entries]
-        route = (
+        route = _whole_routes.of(self._arranged, self._endings, self._whole_route)
+        return Genome(tuple(map(self._full_entry, pool)), route, self._stack(), self._training())
+
+    def _whole_route(self) -> tuple[Visit, ...]:
+        return tuple(
             visit if visit.router is None else replace(visit, router=self._full(visit.router))
             for visit in self._route
         )
-        return Genome(tuple(map(self._full_entry, pool)), tuple(route), self._stack(),
-                      self._training())  # fmt: skip
 
     def _entry_written(self, entry: Entry) -> str:
         precision = self._precision(entry)
@@ -195,8 +208,6 @@ class Form:
         return "mean" if visit.merge == "sum" and blind else visit.merge
 
     def _ending(self, visit: Visit) -> str:
-        if len(visit.reads) == 1 and visit.router is None:
-            return ",null,null"
         merge = f'"{self._merge(visit)}"' if len(visit.reads) > 1 else "null"
         return f",{merge},{self._part_text(visit.router)}"
 
@@ -249,8 +260,7 @@ class Form:
 
     def _segmented(self) -> bool:
         names = self._catalog.segmented
-        parts = parts_of(self._alive.pool, self._alive.route, self._alive.stack)
-        return any(part.name in names for part in parts)
+        return any([part.name in names for part in self._alive.parts()])
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""

@@ -87,12 +87,12 @@ class Wiring:
         return depths[:-1]
 
     @cached_property
-    def levels(self) -> list[list[int]]:
+    def levels(self) -> tuple[tuple[int, ...], ...]:
         """The visits of each depth, from the embedding to the output."""
         levels: list[list[int]] = [[] for _ in range(max(self.depths, default=0))]
         for visit, depth in enumerate(self.depths):
             levels[depth - 1].append(visit)
-        return levels
+        return tuple(map(tuple, levels))
 
     def in_order(self, order: Sequence[int]) -> Arranged:
         """Return the wiring in *order*; the last is kept, for most children keep the order."""
@@ -125,12 +125,14 @@ def canonical_arrangement(wiring: Wiring, labels: Sequence[str]) -> Arranged:
     """
     order: list[int] = []
     for level in wiring.levels:
-        if len(level) > 1:
-            level = sorted(level, key=labels.__getitem__)
-            if any(labels[one] == labels[next_] for one, next_ in pairwise(level)):
-                keys = list(zip(wiring.depths, labels, strict=True))
-                return wiring.in_order(_Search(wiring).best(_ranked(keys)))
-        order += level
+        if len(level) == 1:
+            order += level
+            continue
+        several = sorted(level, key=labels.__getitem__)
+        if any(labels[one] == labels[next_] for one, next_ in pairwise(several)):
+            keys = list(zip(wiring.depths, labels, strict=True))
+            return wiring.in_order(_Search(wiring).best(_ranked(keys)))
+        order += several
     return wiring.in_order(order)
 
 
@@ -244,7 +246,9 @@ def _arranged(wiring: Wiring, order: Sequence[int]) -> Arranged:
         [
             (
                 entries.setdefault(wiring.entry[visit], len(entries)),
-                tuple(sorted([place[read] for read in wiring.reads[visit]])),
+                (place[reads[0]],)
+                if len(reads := wiring.reads[visit]) == 1
+                else tuple(sorted([place[read] for read in reads])),
                 place[wiring.base[visit]],
             )
             for visit in order
