@@ -98,16 +98,14 @@ def costs(
 def block_parameters(genome: Genome, *, catalog: Catalog, context: int) -> int:
     """Return the parameters of the blocks that reach the output: the cheapest measure of size."""
     size = Size(genome.stack.width, context, segment_length(genome, context))
-    live = {genome.route[number].block for number in genome.live_visits()}
-    entries = [genome.pool[number] for number in live]
+    entries = [genome.pool[number] for number in genome.live_entries()]
     known = _parameters.each(entries, catalog, lambda _: {})
-    key = size.width, size.context, size.segment
-    return sum(
-        counts[key]
-        if key in counts
-        else counts.setdefault(key, _entry_parameters(entry, size, catalog))
-        for entry, counts in zip(entries, known, strict=True)
-    )
+    key, total = (size.width, size.context, size.segment), 0
+    for entry, counts in zip(entries, known, strict=True):
+        if key not in counts:
+            counts[key] = _entry_parameters(entry, size, catalog)
+        total += counts[key]
+    return total
 
 
 def _entry_parameters(entry: Entry, size: Size, catalog: Catalog) -> int:

@@ -85,7 +85,7 @@ def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
 
 def _taken(other: Genome, visit: Visit, pool: _Pool, place: Mapping[int, int]) -> Visit:
     """Return a visit of *other* as it stands in the child, whose pool grows where needed."""
-    return replace(moved(visit, place), block=pool.aligned(other.pool[visit.block]))
+    return moved(visit, place, pool.aligned(other.pool[visit.block]))
 
 
 class _Pool:

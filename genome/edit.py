@@ -22,19 +22,17 @@ def pruned(genome: Genome) -> Genome:
         return genome
     place = {old: new for new, old in enumerate(live)}
     block = {old: new for new, old in enumerate(entries)}
-    route = (_renumbered(genome.route[old], place, block[genome.route[old].block]) for old in live)
+    route = (moved(genome.route[old], place, block[genome.route[old].block]) for old in live)
     return replace(genome, pool=tuple(genome.pool[old] for old in entries), route=tuple(route))
 
 
-def moved(visit: Visit, place: Mapping[int, int]) -> Visit:
-    """Return *visit* with its reads and base renumbered; the base becomes explicit.
+def moved(visit: Visit, place: Mapping[int, int], block: int | None = None) -> Visit:
+    """Return *visit* with its reads and base renumbered, of *block* if given; the base is explicit.
 
     Reads that become one are one. What *place* does not name keeps its number.
     """
-    return _renumbered(visit, place, visit.block)
-
-
-def _renumbered(visit: Visit, place: Mapping[int, int], block: int) -> Visit:
+    if block is None:
+        block = visit.block
     reads, base = visit.reads, visit.base_read
     base = place.get(base, base)
     if len(reads) == 1:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import NamedTuple
 
 from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
@@ -20,7 +21,7 @@ from ..blocks.registry import Catalog
 from .edit import pruned
 from .exits import exit_places
 from .genes import LEGACY
-from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit
+from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
 from .labelling import Wiring, canonical_arrangement
 from .memory import PerObject, Recent
 
@@ -34,13 +35,21 @@ class Identity:
     genome: str
 
 
+class _Pool(NamedTuple):
+    """The texts of the entries of a pool, and whether one of them reads segments."""
+
+    texts: list[str]
+    segmented: bool
+
+
 _names = PerObject[str]()
 _texts = PerObject[str]()
+_pools = Recent[_Pool]()
 _whole = PerObject[Genome]()
 _parts = PerObject[Part]()
 _entries = PerObject[Entry]()
-"""Names and canonical forms of genomes, texts of parts and training genes, full forms of parts: a
-loop asks for each a dozen times.
+"""Names and canonical forms of genomes, texts of parts, pools and training genes, full forms of
+parts: a loop asks for each a dozen times.
 """
 
 _wirings = Recent[Wiring]()
@@ -114,7 +123,7 @@ class Form:
         self._catalog = catalog
         self._alive = alive = pruned(genome)
         route, stack = alive.route, genome.stack
-        self._pool_texts = _texts.each(alive.pool, catalog, self._entry_written)
+        self._pool = _pools.of(alive.pool, catalog, self._pool_read)
         self._lengthless = all(catalog[p.name].lengthless for p in (stack.residual, stack.norm))
         self._endings = _endings[self._lengthless].of(
             route,
@@ -124,12 +133,8 @@ class Form:
                 for visit in route
             ],
         )
-        labels = [
-            self._pool_texts[visit.block] + ending
-            for visit, ending in zip(route, self._endings, strict=True)
-        ]
         wiring = _wirings.of(route, None, lambda: _wiring(route))
-        self._arranged = canonical_arrangement(wiring, labels)
+        self._arranged = canonical_arrangement(wiring, self._label)
 
     @cached_property
     def _route(self) -> list[Visit]:
@@ -161,13 +166,17 @@ class Form:
 
     def architecture_text(self) -> str:
         """The canonical JSON without training genes; parts without dead and legacy settings."""
-        pool = ",".join([self._pool_texts[entry] for entry in self._arranged.entries])
+        texts = self._pool.texts
+        pool = ",".join([texts[entry] for entry in self._arranged.entries])
         route = _routes.of(self._arranged, self._endings, self._route_text)
         return f'{{"pool":[{pool}],"route":[{route}],"stack":{self._stack_text()}}}'
 
     def genome(self) -> Genome:
         """The canonical genome, with every setting of every part."""
         return _whole.of(self._source, self._catalog, self._written_whole)
+
+    def _label(self, visit: int) -> str:
+        return self._pool.texts[self._alive.route[visit].block] + self._endings[visit]
 
     def _route_text(self) -> str:
         endings = [self._endings[number] for number in self._arranged.order]
@@ -190,6 +199,13 @@ class Form:
             visit if visit.router is None else replace(visit, router=self._full(visit.router))
             for visit in self._route
         )
+
+    def _pool_read(self) -> _Pool:
+        pool, names = self._alive.pool, self._catalog.segmented
+        texts = _texts.each(pool, self._catalog, self._entry_written)
+        parts = [entry.block.name for entry in pool]
+        parts += [entry.prelude.name for entry in pool if entry.prelude is not None]
+        return _Pool(texts, not names.isdisjoint(parts))
 
     def _entry_written(self, entry: Entry) -> str:
         precision = self._precision(entry)
@@ -259,8 +275,10 @@ class Form:
         return training if not one else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
-        names = self._catalog.segmented
-        return any([part.name in names for part in self._alive.parts()])
+        if self._pool.segmented:
+            return True
+        others = parts_of((), self._alive.route, self._alive.stack)
+        return not self._catalog.segmented.isdisjoint([part.name for part in others])
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""

@@ -10,7 +10,7 @@ A colour is only ever split, and depth comes first, so sorting by colour is a to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -114,11 +114,12 @@ class Wiring:
         return one == other or len(self.mates[one]) == len(self.mates[other]) == 1
 
 
-def canonical_arrangement(wiring: Wiring, labels: Sequence[str]) -> Arranged:
+def canonical_arrangement(wiring: Wiring, label: Callable[[int], str]) -> Arranged:
     """Return the wiring in canonical order, which is topological and ends with the output.
 
-    Two routes are isomorphic, labels and sharing of pool entries included, exactly if reading them
-    in this order gives the same.
+    ``label`` says what a visit is; a chain is in order without that. Two routes are isomorphic,
+    labels and sharing of pool entries included, exactly if reading them in this order gives the
+    same.
 
     Raises:
         ValueError: more than ``MOST_LEAVES`` leaves would have to be compared.
@@ -128,11 +129,11 @@ def canonical_arrangement(wiring: Wiring, labels: Sequence[str]) -> Arranged:
         if len(level) == 1:
             order += level
             continue
-        several = sorted(level, key=labels.__getitem__)
-        if any(labels[one] == labels[next_] for one, next_ in pairwise(several)):
-            keys = list(zip(wiring.depths, labels, strict=True))
+        several = sorted([(label(visit), visit) for visit in level])
+        if any(one == next_ for (one, _), (next_, _) in pairwise(several)):
+            keys = [(depth, label(visit)) for visit, depth in enumerate(wiring.depths)]
             return wiring.in_order(_Search(wiring).best(_ranked(keys)))
-        order += several
+        order += [visit for _, visit in several]
     return wiring.in_order(order)
 
 

@@ -5,7 +5,7 @@ A sentence names the rule, the value and the thing. Limits of size are the space
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
@@ -17,8 +17,11 @@ _problems = PerObject[tuple[str, ...]]()
 """What is wrong with the settings of parts, which children share with their parents."""
 
 _sound = PerObject[bool]()
+_sound_pools = Recent[bool]()
 _sound_routes = Recent[bool]()
-"""Whether nothing is wrong with entries, stacks, training genes, and with the parts of routes."""
+"""Whether nothing is wrong with entries, stacks, training genes, and with pools and the parts of
+routes.
+"""
 
 _sparse = Recent[tuple[int, ...]]()
 """The visits of routes that work on a share of the tokens."""
@@ -26,11 +29,10 @@ _sparse = Recent[tuple[int, ...]]()
 
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     """Every part is in the catalog, stands where its kind may, and has legal settings."""
-    sound = _sound.each(genome.pool, catalog, lambda entry: _is_sound(entry, catalog))
-    if not all(sound):
-        for number, entry in enumerate(genome.pool):
+    pool, route, stack = genome.pool, genome.route, genome.stack
+    if not _sound_pools.of(pool, catalog, lambda: _all_sound(pool, catalog)):
+        for number, entry in enumerate(pool):
             yield from _entry_problems(number, entry, catalog)
-    route, stack = genome.route, genome.stack
     if not _sound_routes.of(route, catalog, lambda: not any(_route_problems(route, catalog))):
         yield from _route_problems(route, catalog)
     if not _sound.of(stack, catalog, lambda: not any(_stack_problems(stack, catalog))):
@@ -108,6 +110,10 @@ def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
         if any(catalog[part.name].mixes for part in parts):
             return
     yield "no block that reaches the output mixes tokens; add one, for example attention"
+
+
+def _all_sound(pool: Iterable[Entry], catalog: Catalog) -> bool:
+    return all(_sound.each(pool, catalog, lambda entry: _is_sound(entry, catalog)))
 
 
 def _is_sound(entry: Entry, catalog: Catalog) -> bool:

@@ -160,6 +160,10 @@ class Population:
         """Whether a genome keeps the limits of measures, as far as it was measured."""
         return self.measures.within(genome_id, self._limits)
 
+    def feasible_of(self, names: Sequence[str]) -> Sequence[str]:
+        """Return those of *names* that keep the limits of measures, in their order."""
+        return [name for name in names if self.feasible(name)] if self._limits else names
+
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""
         return [genome_id for _, genome_id in self._by_birth]
@@ -175,6 +179,8 @@ class Population:
         """
         living = self.living()
         for rung, scores in reversed(self._scores.items()):
+            if rung == self._lowest or len(scores) < least:
+                continue
             there = [genome_id for genome_id in living if genome_id in scores]
             if len(there) >= least:
                 return rung, there
