@@ -23,7 +23,8 @@ def pruned(genome: Genome) -> Genome:
     place = {old: new for new, old in enumerate(live)}
     block = {old: new for new, old in enumerate(entries)}
     route = (moved(genome.route[old], place, block[genome.route[old].block]) for old in live)
-    return replace(genome, pool=tuple(genome.pool[old] for old in entries), route=tuple(route))
+    pool = tuple([genome.pool[old] for old in entries])
+    return Genome(pool, tuple(route), genome.stack, genome.training)
 
 
 def moved(visit: Visit, place: Mapping[int, int], block: int | None = None) -> Visit:
@@ -57,7 +58,7 @@ def with_visit(genome: Genome, number: int, visit: Visit, *, readers: Iterable[i
         later = genome.route[old]
         moves = {**place, visit.base_read: number} if old in following else place
         route.append(moved(later, moves))
-    return replace(genome, route=tuple(route))
+    return _with_route(genome, route)
 
 
 def without_visit(genome: Genome, number: int) -> Genome | None:
@@ -67,21 +68,25 @@ def without_visit(genome: Genome, number: int) -> Genome | None:
     """
     bypass = genome.route[number].base_read
     if number == len(genome.route) - 1:
-        return pruned(replace(genome, route=genome.route[: bypass + 1])) if bypass >= 0 else None
+        return pruned(_with_route(genome, genome.route[: bypass + 1])) if bypass >= 0 else None
     place = {old: old - 1 for old in range(number + 1, len(genome.route))} | {number: bypass}
     route = (moved(visit, place) for old, visit in enumerate(genome.route) if old != number)
-    return pruned(replace(genome, route=tuple(route)))
+    return pruned(_with_route(genome, route))
 
 
 def with_changed_visit(genome: Genome, number: int, visit: Visit) -> Genome:
     """Return *genome* with another visit in the place of one."""
-    route = (*genome.route[:number], visit, *genome.route[number + 1 :])
-    return replace(genome, route=route)
+    return _with_route(genome, (*genome.route[:number], visit, *genome.route[number + 1 :]))
 
 
 def with_changed_entry(genome: Genome, number: int, entry: Entry) -> Genome:
     """Return *genome* with another pool entry in the place of one."""
-    return replace(genome, pool=(*genome.pool[:number], entry, *genome.pool[number + 1 :]))
+    pool = (*genome.pool[:number], entry, *genome.pool[number + 1 :])
+    return Genome(pool, genome.route, genome.stack, genome.training)
+
+
+def _with_route(genome: Genome, route: Iterable[Visit]) -> Genome:
+    return Genome(genome.pool, tuple(route), genome.stack, genome.training)
 
 
 def with_setting(part: Part, name: str, value: Value) -> Part:
