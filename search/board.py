@@ -92,11 +92,13 @@ class Standings(Mapping[str, float]):
         return known[order]
 
     def __getitem__(self, name: str) -> float:
-        number = self._numbers[name]
-        place = float(self.places[number]) if number < len(self.places) else math.nan
+        place = self._place(name)
         if math.isnan(place):
             raise KeyError(name)
         return place
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and not math.isnan(self._place(name))
 
     def __iter__(self) -> Iterator[str]:
         names = list(self._numbers)
@@ -105,6 +107,16 @@ class Standings(Mapping[str, float]):
 
     def __len__(self) -> int:
         return len(self.ranked)
+
+    def by_name(self) -> dict[str, float]:
+        """Return all standings by name, for who looks at most of them."""
+        names, places = list(self._numbers), self.places.tolist()
+        return {names[number]: places[number] for number in self.ranked.tolist()}
+
+    def _place(self, name: str) -> float:
+        number = self._numbers.get(name)
+        known = number is not None and number < len(self.places)
+        return float(self.places[number]) if known else math.nan
 
     def _with_equals(self) -> Floats:
         """Return the standings where some are equal, who share their places."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -167,6 +167,10 @@ class Population:
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""
         return [genome_id for _, genome_id in self._by_birth]
+
+    def by_age(self) -> Iterator[str]:
+        """Yield the ids of all that were born, the youngest first."""
+        return (genome_id for _, genome_id in reversed(self._by_birth))
 
     def living(self) -> list[str]:
         """Return the ids of the living, the oldest first."""
