@@ -216,13 +216,11 @@ def _needed_entries(route: Sequence[Visit]) -> float:
 def _is_sound(number: int, visit: Visit) -> bool:
     """Return whether a visit has no problem in a genome with a pool that is large enough."""
     reads, base = visit.reads, visit.base
-    if not reads or visit.block < 0:
+    if visit.block < 0 or not (base is None or EMBEDDING <= base < number):
         return False
-    for read in reads:
-        if not EMBEDDING <= read < number:
-            return False
-    based = base is None or EMBEDDING <= base < number
-    return based and (len(reads) == 1 or len(set(reads)) == len(reads))
+    if len(reads) == 1:
+        return EMBEDDING <= reads[0] < number
+    return len(set(reads)) == len(reads) > 0 and EMBEDDING <= min(reads) <= max(reads) < number
 
 
 def _visit_problems(number: int, visit: Visit, pool: int) -> Iterator[str]:

@@ -79,10 +79,11 @@ class Wiring:
     def depths(self) -> list[int]:
         """The length of the longest path from the embedding to each visit."""
         depths = [0] * (len(self.entry) + 1)
-        for visit, reads in enumerate(self.reads):
-            deepest = depths[self.base[visit]]
+        for visit, (base, reads) in enumerate(zip(self.base, self.reads, strict=True)):
+            deepest = depths[base]
             for read in reads:
-                deepest = max(deepest, depths[read])
+                if depths[read] > deepest:
+                    deepest = depths[read]
             depths[visit] = deepest + 1
         return depths[:-1]
 

@@ -6,6 +6,7 @@ A sentence names the rule, the value and the thing. Limits of size are the space
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
@@ -13,18 +14,21 @@ from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import Entry, Genome, Part, Stack, Training, Visit
 from .memory import PerObject, Recent
 
+class _Route(NamedTuple):
+    """Whether nothing is wrong with the parts of a route, and which visits have a router."""
+
+    sound: bool
+    routed: tuple[int, ...]
+
+
 _problems = PerObject[tuple[str, ...]]()
 """What is wrong with the settings of parts, which children share with their parents."""
 
 _sound = PerObject[bool]()
 _sound_pools = Recent[bool]()
-_sound_routes = Recent[bool]()
-"""Whether nothing is wrong with entries, stacks, training genes, and with pools and the parts of
-routes.
-"""
+"""Whether nothing is wrong with entries, stacks and training genes, and with all of a pool."""
 
-_sparse = Recent[tuple[int, ...]]()
-"""The visits of routes that work on a share of the tokens."""
+_routes = Recent[_Route]()
 
 
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -33,7 +37,7 @@ def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     if not _sound_pools.of(pool, catalog, lambda: _all_sound(pool, catalog)):
         for number, entry in enumerate(pool):
             yield from _entry_problems(number, entry, catalog)
-    if not _sound_routes.of(route, catalog, lambda: not any(_route_problems(route, catalog))):
+    if not _read(route, catalog).sound:
         yield from _route_problems(route, catalog)
     if not _sound.of(stack, catalog, lambda: not any(_stack_problems(stack, catalog))):
         yield from _stack_problems(stack, catalog)
@@ -91,14 +95,10 @@ def routed_wrongly(genome: Genome, catalog: Catalog) -> list[int]:
 
 def sparse_visits(route: Sequence[Visit], catalog: Catalog) -> tuple[int, ...]:
     """Return the visits that work on a share of the tokens, in order."""
-    return _sparse.of(
-        route,
-        catalog,
-        lambda: tuple(
-            number
-            for number, visit in enumerate(route)
-            if visit.router is not None and catalog[visit.router.name].share is not None
-        ),
+    return tuple(
+        number
+        for number in _read(route, catalog).routed
+        if (router := route[number].router) and catalog[router.name].share is not None
     )
 
 
@@ -137,6 +137,17 @@ def _route_problems(route: Sequence[Visit], catalog: Catalog) -> Iterator[str]:
             yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
         if visit.merge not in MERGES:
             yield f"the merge of visit {number} must be one of {MERGES}, but is {visit.merge!r}"
+
+
+def _read(route: Sequence[Visit], catalog: Catalog) -> _Route:
+    return _routes.of(
+        route,
+        catalog,
+        lambda: _Route(
+            not any(_route_problems(route, catalog)),
+            tuple([number for number, visit in enumerate(route) if visit.router is not None]),
+        ),
+    )
 
 
 def _stack_problems(stack: Stack, catalog: Catalog) -> Iterator[str]:

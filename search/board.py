@@ -28,6 +28,7 @@ class Board:
         """The genomes by number."""
         self._numbers: dict[str, int] = {}
         self._columns = {rung: array("d") for rung in sorted(rungs)}
+        self._order: Numbers = np.arange(0)
 
     def number(self, name: str) -> int:
         """Return the number of a genome, a new one if it has none."""
@@ -46,7 +47,17 @@ class Board:
     def standings(self, scores: Mapping[int, Mapping[str, float]]) -> Standings:
         """Return the standings of now, *scores* being the same ones by name."""
         columns = [np.array(column) for column in self._columns.values()]
-        return Standings(self._numbers, columns, scores)
+        self._order = self._rising(columns[0])
+        order = self._order[: len(scores[min(self._columns)])]
+        return Standings(self._numbers, order, columns, scores)
+
+    def _rising(self, bits: Floats) -> Numbers:
+        """Return all numbers by their scores, those without one last.
+
+        Most of them are in order already, which a stable sort finds out.
+        """
+        order = np.concatenate([self._order, np.arange(len(self._order), len(bits))])
+        return order[np.argsort(bits[order], kind="stable")]
 
 
 class Standings(Mapping[str, float]):
@@ -54,6 +65,7 @@ class Standings(Mapping[str, float]):
 
     Args:
         numbers: the numbers of genomes, of those that came later, too.
+        order: the numbers of those with a score at the lowest rung, by that.
         columns: the scores by number for each rung, the lowest first; NaN where there is none.
         scores: the same by name.
     """
@@ -61,17 +73,19 @@ class Standings(Mapping[str, float]):
     def __init__(
         self,
         numbers: Mapping[str, int],
+        order: Numbers,
         columns: Sequence[Floats],
         scores: Mapping[int, Mapping[str, float]],
     ) -> None:
         self._numbers = numbers
+        self._order = order
         self._columns = columns
         self._scores = scores
 
     @cached_property
     def places(self) -> Floats:
         """The standing of each genome by its number, NaN where it has none."""
-        found = _places(self._columns)
+        found = _places(self._order, self._columns)
         return self._with_equals() if found is None else found
 
     @cached_property
@@ -80,16 +94,14 @@ class Standings(Mapping[str, float]):
 
         Equals stand in the order of the lowest rung, and equals there in that of their names.
         """
-        known = np.flatnonzero(~np.isnan(self.places))
-        order = np.argsort(-self.places[known])
-        falling = self.places[known[order]]
-        if np.any(falling[1:] == falling[:-1]):
-            lowest, names = self._columns[0], list(self._numbers)
-            return np.array(
-                sorted(known.tolist(), key=lambda n: (-self.places[n], lowest[n], names[n])),
-                dtype=np.intp,
-            )
-        return known[order]
+        order = self._order[np.argsort(-self.places[self._order], kind="stable")]
+        falling = self.places[order]
+        if not _has_equals(falling):
+            return order
+        lowest, names = self._columns[0], list(self._numbers)
+        numbers: list[int] = order.tolist()
+        numbers.sort(key=lambda n: (-self.places[n], lowest[n], names[n]))
+        return np.array(numbers, dtype=np.intp)
 
     def __getitem__(self, name: str) -> float:
         place = self._place(name)
@@ -126,17 +138,21 @@ class Standings(Mapping[str, float]):
         return found
 
 
-def _places(columns: Sequence[Floats]) -> Floats | None:
+def _places(order: Numbers, columns: Sequence[Floats]) -> Floats | None:
     """Return the standings by number, None where two genomes have the same score at a rung."""
-    places = np.full(len(columns[0]), math.nan)
-    known = ~np.isnan(columns[0])
-    count = int(known.sum())
-    places[known] = 1 - (np.arange(count) + 0.5) / max(count, 1)
-    for column in columns:
-        there = np.flatnonzero(known & ~np.isnan(column))
-        order = np.argsort(column[there])
-        rising = column[there[order]]
-        if np.any(rising[1:] == rising[:-1]):
+    lowest, *higher = columns
+    places = np.full(len(lowest), math.nan)
+    places[order] = 1 - (np.arange(len(order)) + 0.5) / max(len(order), 1)
+    if _has_equals(lowest[order]):
+        return None
+    for column in higher:
+        there = order[~np.isnan(column[order])]
+        there = there[np.argsort(column[there])]
+        if _has_equals(column[there]):
             return None
-        places[there[order]] = np.sort(places[there])[::-1]
+        places[there] = np.sort(places[there])[::-1]
     return places
+
+
+def _has_equals(ordered: Floats) -> bool:
+    return bool(np.any(ordered[1:] == ordered[:-1]))
