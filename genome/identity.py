@@ -13,13 +13,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
 
 from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .edit import pruned
 from .exits import exit_places
+from .facts import Facts, facts_of
 from .genes import LEGACY
 from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
 from .labelling import Wiring, canonical_arrangement
@@ -35,21 +35,13 @@ class Identity:
     genome: str
 
 
-class _Pool(NamedTuple):
-    """The texts of the entries of a pool, and whether one of them reads segments."""
-
-    texts: list[str]
-    segmented: bool
-
-
 _names = PerObject[str]()
 _texts = PerObject[str]()
-_pools = Recent[_Pool]()
 _whole = PerObject[Genome]()
 _parts = PerObject[Part]()
 _entries = PerObject[Entry]()
-"""Names and canonical forms of genomes, texts of parts, pools and training genes, full forms of
-parts: a loop asks for each a dozen times.
+"""Names and canonical forms of genomes, texts of parts and training genes, full forms of parts: a
+loop asks for each a dozen times.
 """
 
 _wirings = Recent[Wiring]()
@@ -123,7 +115,10 @@ class Form:
         self._catalog = catalog
         self._alive = alive = pruned(genome)
         route, stack = alive.route, genome.stack
-        self._pool = _pools.of(alive.pool, catalog, self._pool_read)
+        self._pool_texts = [
+            self._entry_written(entry, facts) if facts.text is None else facts.text
+            for entry, facts in zip(alive.pool, facts_of(alive.pool, catalog), strict=True)
+        ]
         self._lengthless = all(catalog[p.name].lengthless for p in (stack.residual, stack.norm))
         self._endings = _endings[self._lengthless].of(
             route,
@@ -166,8 +161,7 @@ class Form:
 
     def architecture_text(self) -> str:
         """The canonical JSON without training genes; parts without dead and legacy settings."""
-        texts = self._pool.texts
-        pool = ",".join([texts[entry] for entry in self._arranged.entries])
+        pool = ",".join([self._pool_texts[entry] for entry in self._arranged.entries])
         route = _routes.of(self._arranged, self._endings, self._route_text)
         return f'{{"pool":[{pool}],"route":[{route}],"stack":{self._stack_text()}}}'
 
@@ -176,7 +170,7 @@ class Form:
         return _whole.of(self._source, self._catalog, self._written_whole)
 
     def _label(self, visit: int) -> str:
-        return self._pool.texts[self._alive.route[visit].block] + self._endings[visit]
+        return self._pool_texts[self._alive.route[visit].block] + self._endings[visit]
 
     def _route_text(self) -> str:
         endings = [self._endings[number] for number in self._arranged.order]
@@ -200,17 +194,16 @@ class Form:
             for visit in self._route
         )
 
-    def _pool_read(self) -> _Pool:
-        pool, names = self._alive.pool, self._catalog.segmented
-        texts = _texts.each(pool, self._catalog, self._entry_written)
-        parts = [entry.block.name for entry in pool]
-        parts += [entry.prelude.name for entry in pool if entry.prelude is not None]
-        return _Pool(texts, not names.isdisjoint(parts))
-
-    def _entry_written(self, entry: Entry) -> str:
-        precision = self._precision(entry)
+    def _entry_written(self, entry: Entry, facts: Facts) -> str:
+        """Note how an entry is written and whether it reads segments."""
+        precision, names = self._precision(entry), [entry.block.name]
+        if entry.prelude is not None:
+            names.append(entry.prelude.name)
+        facts.segmented = not self._catalog.segmented.isdisjoint(names)
         ending = "" if _is_legacy("precision", precision) else f",{_encoded(precision)}"
-        return f"[{self._part_text(entry.block)},{self._part_text(entry.prelude)}{ending}]"
+        text = f"[{self._part_text(entry.block)},{self._part_text(entry.prelude)}{ending}]"
+        facts.text = text
+        return text
 
     def _precision(self, entry: Entry) -> Precision:
         """The precision gene, which is dead in a block without projections."""
@@ -275,7 +268,7 @@ class Form:
         return training if not one else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
-        if self._pool.segmented:
+        if any(facts.segmented for facts in facts_of(self._alive.pool, self._catalog)):
             return True
         others = parts_of((), self._alive.route, self._alive.stack)
         return not self._catalog.segmented.isdisjoint([part.name for part in others])

@@ -5,14 +5,16 @@ A sentence names the rule, the value and the thing. Limits of size are the space
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
+from .facts import facts_of
 from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import Entry, Genome, Part, Stack, Training, Visit
 from .memory import PerObject, Recent
+
 
 class _Route(NamedTuple):
     """Whether nothing is wrong with the parts of a route, and which visits have a router."""
@@ -25,8 +27,7 @@ _problems = PerObject[tuple[str, ...]]()
 """What is wrong with the settings of parts, which children share with their parents."""
 
 _sound = PerObject[bool]()
-_sound_pools = Recent[bool]()
-"""Whether nothing is wrong with entries, stacks and training genes, and with all of a pool."""
+"""Whether nothing is wrong with stacks and training genes."""
 
 _routes = Recent[_Route]()
 
@@ -34,7 +35,7 @@ _routes = Recent[_Route]()
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     """Every part is in the catalog, stands where its kind may, and has legal settings."""
     pool, route, stack = genome.pool, genome.route, genome.stack
-    if not _sound_pools.of(pool, catalog, lambda: _all_sound(pool, catalog)):
+    if not _all_sound(pool, catalog):
         for number, entry in enumerate(pool):
             yield from _entry_problems(number, entry, catalog)
     if not _read(route, catalog).sound:
@@ -112,12 +113,13 @@ def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     yield "no block that reaches the output mixes tokens; add one, for example attention"
 
 
-def _all_sound(pool: Iterable[Entry], catalog: Catalog) -> bool:
-    return all(_sound.each(pool, catalog, lambda entry: _is_sound(entry, catalog)))
-
-
-def _is_sound(entry: Entry, catalog: Catalog) -> bool:
-    return not any(_entry_problems(0, entry, catalog))
+def _all_sound(pool: tuple[Entry, ...], catalog: Catalog) -> bool:
+    for number, known in enumerate(facts_of(pool, catalog)):
+        if known.sound is None:
+            known.sound = not any(_entry_problems(number, pool[number], catalog))
+        if not known.sound:
+            return False
+    return True
 
 
 def _entry_problems(number: int, entry: Entry, catalog: Catalog) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
@@ -13,7 +12,7 @@ from .base import Birth
 from .board import Board, Standings
 from .measures import NOTHING, Measures
 from .noise import Noise
-from .ordered import remove
+from .ordered import enter, remove
 
 Age = tuple[int, str]
 """Number and author of a birth: smaller is older. Run times play no part, so none is favoured."""
@@ -131,7 +130,7 @@ class Population:
         self._leave(genome_id)
         if genome_id in self._ages:
             remove(self._by_birth, (self._ages[genome_id], genome_id))
-        insort(self._by_birth, (age, genome_id))
+        enter(self._by_birth, (age, genome_id))
         self._ages[genome_id] = age
         self._origins[genome_id] = origin
         self._enter(genome_id)
@@ -208,7 +207,7 @@ class Population:
 
     def _enter(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:
-            insort(self._breeding, (self._ages[genome_id], genome_id))
+            enter(self._breeding, (self._ages[genome_id], genome_id))
 
     def _leave(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:
