@@ -7,7 +7,7 @@ block and settings from either parent.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields, replace
+from dataclasses import fields
 from random import Random
 from typing import Any
 
@@ -49,16 +49,12 @@ def mixed(one: Genome, other: Genome, space: Space, rng: Random) -> Genome:
 
     The result has a sound structure, but may break rules and limits of the space.
     """
-    child = replace(one, pool=_mixed_pool(one, other, rng))
+    child = Genome(_mixed_pool(one, other, rng), one.route, one.stack, one.training)
     if rng.random() < SPLICED:
         child = spliced(child, other, rng, most=space.limits.visits)
-    return pruned(
-        replace(
-            child,
-            stack=_mixed_stack(one.stack, other.stack, rng),
-            training=_mixed_training(one.training, other.training, rng),
-        )
-    )
+    stack = _mixed_stack(one.stack, other.stack, rng)
+    training = _mixed_training(one.training, other.training, rng)
+    return pruned(Genome(child.pool, child.route, stack, training))
 
 
 def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
@@ -80,7 +76,8 @@ def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
     place = dict.fromkeys(range(start, end), tip)
     place |= {number: number - end + tip + 1 for number in range(end, len(one.route))}
     rest = [moved(visit, place) for visit in one.route[end:]]
-    return replace(one, pool=tuple(pool.entries), route=(*one.route[:start], *piece, *rest))
+    route = (*one.route[:start], *piece, *rest)
+    return Genome(tuple(pool.entries), route, one.stack, one.training)
 
 
 def _taken(other: Genome, visit: Visit, pool: _Pool, place: Mapping[int, int]) -> Visit:
@@ -113,14 +110,13 @@ def _cut(length: int, rng: Random) -> tuple[int, int]:
 
 
 def _mixed_pool(one: Genome, other: Genome, rng: Random) -> tuple[Entry, ...]:
-    partners: Mapping[str, Entry] = {entry.lineage: entry for entry in other.pool if entry.lineage}
-    return tuple(
-        _mixed_entry(entry, partners[entry.lineage], rng) if entry.lineage in partners else entry
-        for entry in one.pool
-    )
+    partners = {entry.lineage: entry for entry in other.pool if entry.lineage}
+    return tuple([_mixed_entry(entry, partners.get(entry.lineage), rng) for entry in one.pool])
 
 
-def _mixed_entry(one: Entry, other: Entry, rng: Random) -> Entry:
+def _mixed_entry(one: Entry, other: Entry | None, rng: Random) -> Entry:
+    if other is None:
+        return one
     block, prelude = _mixed_part(one.block, other.block, rng), one.prelude
     if one.prelude and other.prelude:
         prelude = _mixed_part(one.prelude, other.prelude, rng)
@@ -156,13 +152,17 @@ def _mixed_stack(one: Stack, other: Stack, rng: Random) -> Stack:
             genes[gene.name] = _mixed_part(mine, yours, rng)
         else:
             genes[gene.name] = mine if rng.random() < 0.5 else yours
-    return Stack(**genes)
+    return one if _has_all(one, genes) else Stack(**genes)
 
 
 def _mixed_training(one: Training, other: Training, rng: Random) -> Training:
-    return Training(
-        **{
-            gene.name: getattr(one if rng.random() < 0.5 else other, gene.name)
-            for gene in fields(Training)
-        }
-    )
+    genes: dict[str, Any] = {
+        gene.name: getattr(one if rng.random() < 0.5 else other, gene.name)
+        for gene in fields(Training)
+    }
+    return one if _has_all(one, genes) else Training(**genes)
+
+
+def _has_all(one: Stack | Training, genes: Mapping[str, Any]) -> bool:
+    """Whether these are the genes of *one*, so that what is known of it holds."""
+    return all(getattr(one, name) is gene for name, gene in genes.items())

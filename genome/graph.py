@@ -22,8 +22,7 @@ Merge = Literal["mean", "gate", "sum", "concat"]
 EMBEDDING = -1
 """The index that a visit reads to read the token embedding."""
 
-_live = Recent[tuple[int, ...]]()
-_used = Recent[tuple[int, ...]]()
+_live = Recent[tuple[tuple[int, ...], tuple[int, ...]]]()
 _needed = Recent[float]()
 """What is asked of the routes of all children, most of which have their parent's."""
 
@@ -147,14 +146,11 @@ class Genome:
 
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
-        return _live.of(self.route, None, lambda: _reaching(self.route))
+        return _live.of(self.route, None, lambda: _reaching(self.route))[0]
 
     def live_entries(self) -> tuple[int, ...]:
         """Return the pool entries whose visits reach the output, in order."""
-        route = self.route
-        return _used.of(
-            route, None, lambda: tuple(sorted({route[n].block for n in self.live_visits()}))
-        )
+        return _live.of(self.route, None, lambda: _reaching(self.route))[1]
 
     def readers(self, source: int) -> tuple[int, ...]:
         """Return the visits that read *source* or add to it, in order."""
@@ -190,8 +186,8 @@ def parts_of(pool: Iterable[Entry], route: Iterable[Visit], stack: Stack) -> Ite
         yield stack.exit
 
 
-def _reaching(route: Sequence[Visit]) -> tuple[int, ...]:
-    """Return the visits that reach the last one."""
+def _reaching(route: Sequence[Visit]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the visits that reach the last one, and the pool entries that they name."""
     live = [False] * len(route)
     live[-1] = True  # which is also the number of the embedding
     for number in range(len(route) - 1, -1, -1):  # readers stand behind what they read
@@ -200,7 +196,8 @@ def _reaching(route: Sequence[Visit]) -> tuple[int, ...]:
             live[visit.base_read] = True
             for read in visit.reads:
                 live[read] = True
-    return tuple([number for number, alive in enumerate(live) if alive])
+    visits = tuple([number for number, alive in enumerate(live) if alive])
+    return visits, tuple(sorted({route[number].block for number in visits}))
 
 
 def _needed_entries(route: Sequence[Visit]) -> float:

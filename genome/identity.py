@@ -115,9 +115,10 @@ class Form:
         self._catalog = catalog
         self._alive = alive = pruned(genome)
         route, stack = alive.route, genome.stack
+        self._facts = facts_of(alive.pool, catalog)
         self._pool_texts = [
             self._entry_written(entry, facts) if facts.text is None else facts.text
-            for entry, facts in zip(alive.pool, facts_of(alive.pool, catalog), strict=True)
+            for entry, facts in zip(alive.pool, self._facts, strict=True)
         ]
         self._lengthless = all(catalog[p.name].lengthless for p in (stack.residual, stack.norm))
         self._endings = _endings[self._lengthless].of(
@@ -268,10 +269,10 @@ class Form:
         return training if not one else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
-        if any(facts.segmented for facts in facts_of(self._alive.pool, self._catalog)):
-            return True
         others = parts_of((), self._alive.route, self._alive.stack)
-        return not self._catalog.segmented.isdisjoint([part.name for part in others])
+        return True in [facts.segmented for facts in self._facts] or not (
+            self._catalog.segmented.isdisjoint([part.name for part in others])
+        )
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""

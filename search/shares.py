@@ -224,13 +224,14 @@ class Effects:
 
     def of(self, owners: Floats) -> tuple[float, float]:
         """Return mean and spread of what a trait adds; *owners* is 1 for each that has it."""
-        have = np.flatnonzero(owners)
-        if 4 * len(have) > len(owners):
-            part, precision = owners, self._precision
-        else:  # most traits are rare
-            part, precision = owners[have], self._precision[have[:, None], have]
-        mean = self._prior * float(owners @ self._told)
-        told = self._prior**2 * float(part @ precision @ part)
+        have = owners.nonzero()[0]
+        precision = self._precision
+        if 4 * len(have) < len(owners):  # most traits are rare
+            owners, precision = owners[have], precision[have[:, None], have]
+            mean = self._prior * float(owners @ self._told[have])
+        else:
+            mean = self._prior * float(owners @ self._told)
+        told = self._prior**2 * float(owners @ precision @ owners)
         spread = math.sqrt(max(self._prior - told, self._prior * 1e-6))
         return round(mean, DIGITS), round(spread, DIGITS)
 
