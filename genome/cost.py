@@ -97,13 +97,12 @@ def costs(
 
 def block_parameters(genome: Genome, *, catalog: Catalog, context: int) -> int:
     """Return the parameters of the blocks that reach the output: the cheapest measure of size."""
-    size = Size(genome.stack.width, context, segment_length(genome, context))
-    key, total = (size.width, size.context, size.segment), 0
+    key, total = (genome.stack.width, context, segment_length(genome, context)), 0
     known = facts_of(genome.pool, catalog)
     for number in genome.live_entries():
         counts = known[number].parameters
         if key not in counts:
-            counts[key] = _entry_parameters(genome.pool[number], size, catalog)
+            counts[key] = _entry_parameters(genome.pool[number], Size(*key), catalog)
         total += counts[key]
     return total
 

@@ -17,7 +17,7 @@ _alive = PerObject[tuple[str, ...]]()
 
 def pruned(genome: Genome) -> Genome:
     """Return *genome* without visits that do not reach the output and unused pool entries."""
-    live, entries = genome.live_visits(), genome.live_entries()
+    live, entries = genome.living()
     if len(live) == len(genome.route) and len(entries) == len(genome.pool):
         return genome
     place = {old: new for new, old in enumerate(live)}

@@ -146,11 +146,15 @@ class Genome:
 
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
-        return _live.of(self.route, None, lambda: _reaching(self.route))[0]
+        return self.living()[0]
 
     def live_entries(self) -> tuple[int, ...]:
         """Return the pool entries whose visits reach the output, in order."""
-        return _live.of(self.route, None, lambda: _reaching(self.route))[1]
+        return self.living()[1]
+
+    def living(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the visits that reach the output and the pool entries that these name."""
+        return _live.of(self.route, None, lambda: _reaching(self.route))
 
     def readers(self, source: int) -> tuple[int, ...]:
         """Return the visits that read *source* or add to it, in order."""

@@ -17,7 +17,7 @@ from .memory import PerObject, Recent
 
 
 class _Route(NamedTuple):
-    """Whether nothing is wrong with the parts of a route, and which visits have a router."""
+    """Whether nothing is wrong with the parts of a route, and the visits that have a router."""
 
     sound: bool
     routed: tuple[int, ...]
@@ -96,11 +96,12 @@ def routed_wrongly(genome: Genome, catalog: Catalog) -> list[int]:
 
 def sparse_visits(route: Sequence[Visit], catalog: Catalog) -> tuple[int, ...]:
     """Return the visits that work on a share of the tokens, in order."""
-    return tuple(
-        number
-        for number in _read(route, catalog).routed
-        if (router := route[number].router) and catalog[router.name].share is not None
-    )
+    routed = _read(route, catalog).routed
+    return tuple([number for number in routed if _is_sparse(route[number], catalog)])
+
+
+def _is_sparse(visit: Visit, catalog: Catalog) -> bool:
+    return visit.router is not None and catalog[visit.router.name].share is not None
 
 
 def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
