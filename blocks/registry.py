@@ -78,6 +78,23 @@ class Catalog:
         """Return the declarations of one kind, in the order of the catalog."""
         return self._by_kind.get(kind, ())
 
+    @cached_property
+    def mixing(self) -> Mapping[bool, tuple[Declaration, ...]]:
+        """The blocks that mix tokens, and those that do not."""
+        return {
+            mixes: tuple(d for d in self.of("block") if d.mixes == mixes) for mixes in (True, False)
+        }
+
+    @cached_property
+    def preludes(self) -> tuple[Declaration, ...]:
+        """The blocks that may stand before another block's input."""
+        return tuple(d for d in self.of("block") if d.prelude)
+
+    @cached_property
+    def segmented(self) -> frozenset[str]:
+        """The names of what reads segments."""
+        return frozenset(d.name for d in self.declarations if d.segmented)
+
     def only(self, names: Iterable[str]) -> Catalog:
         """Return the catalog restricted to these names.
 

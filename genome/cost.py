@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from ..blocks.declaration import Cost, Size
 from ..blocks.registry import Catalog
 from .exits import exit_places
+from .facts import facts_of
 from .graph import Entry, Genome, Part, Stack, Visit
 from .identity import full_part
 from .memory import PerObject
@@ -22,8 +23,7 @@ POSITION_BYTES = INDEX_BYTES
 """The carry of the model itself: the index of the next token."""
 
 _costs = PerObject[dict[Size, Cost]]()
-_parameters = PerObject[dict[tuple[int, int, int], int]]()
-"""What parts cost and how many parameters entries have: children share both with their parents."""
+"""What parts cost: children share most with their parents."""
 
 
 @dataclass(frozen=True)
@@ -97,17 +97,14 @@ def costs(
 
 def block_parameters(genome: Genome, *, catalog: Catalog, context: int) -> int:
     """Return the parameters of the blocks that reach the output: the cheapest measure of size."""
-    size = Size(genome.stack.width, context, segment_length(genome, context))
-    live = {genome.route[number].block for number in genome.live_visits()}
-    entries = [genome.pool[number] for number in live]
-    known = _parameters.each(entries, catalog, lambda _: {})
-    key = size.width, size.context, size.segment
-    return sum(
-        counts[key]
-        if key in counts
-        else counts.setdefault(key, _entry_parameters(entry, size, catalog))
-        for entry, counts in zip(entries, known, strict=True)
-    )
+    key, total = (genome.stack.width, context, segment_length(genome, context)), 0
+    known = facts_of(genome.pool, catalog)
+    for number in genome.live_entries():
+        counts = known[number].parameters
+        if key not in counts:
+            counts[key] = _entry_parameters(genome.pool[number], Size(*key), catalog)
+        total += counts[key]
+    return total
 
 
 def _entry_parameters(entry: Entry, size: Size, catalog: Catalog) -> int:

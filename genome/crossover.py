@@ -6,14 +6,14 @@ block and settings from either parent.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from random import Random
 from typing import Any
 
 from .edit import moved, pruned
 from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
-from .identity import genome_id
+from .identity import genome_id, same_value
 from .offspring import another
 from .repair import repair
 from .space import Space
@@ -49,16 +49,12 @@ def mixed(one: Genome, other: Genome, space: Space, rng: Random) -> Genome:
 
     The result has a sound structure, but may break rules and limits of the space.
     """
-    child = replace(one, pool=_mixed_pool(one, other, rng))
+    child = Genome(_mixed_pool(one, other, rng), one.route, one.stack, one.training)
     if rng.random() < SPLICED:
         child = spliced(child, other, rng, most=space.limits.visits)
-    return pruned(
-        replace(
-            child,
-            stack=_mixed_stack(one.stack, other.stack, rng),
-            training=_mixed_training(one.training, other.training, rng),
-        )
-    )
+    stack = _mixed_stack(one.stack, other.stack, rng)
+    training = _mixed_training(one.training, other.training, rng)
+    return pruned(Genome(child.pool, child.route, stack, training))
 
 
 def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
@@ -72,7 +68,7 @@ def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
     first = start * len(other.route) // len(one.route)
     last = max(first + 1, end * len(other.route) // len(one.route))
     last = max(first + 1, min(last, first + most - (len(one.route) - (end - start))))
-    pool = list(one.pool)
+    pool = _Pool(one.pool)
     into = dict.fromkeys(range(EMBEDDING, first), start - 1)
     into |= {number: number - first + start for number in range(first, last)}
     piece = [_taken(other, visit, pool, into) for visit in other.route[first:last]]
@@ -80,21 +76,32 @@ def spliced(one: Genome, other: Genome, rng: Random, *, most: int) -> Genome:
     place = dict.fromkeys(range(start, end), tip)
     place |= {number: number - end + tip + 1 for number in range(end, len(one.route))}
     rest = [moved(visit, place) for visit in one.route[end:]]
-    return replace(one, pool=tuple(pool), route=(*one.route[:start], *piece, *rest))
+    route = (*one.route[:start], *piece, *rest)
+    return Genome(tuple(pool.entries), route, one.stack, one.training)
 
 
-def _taken(other: Genome, visit: Visit, pool: list[Entry], place: Mapping[int, int]) -> Visit:
+def _taken(other: Genome, visit: Visit, pool: _Pool, place: Mapping[int, int]) -> Visit:
     """Return a visit of *other* as it stands in the child, whose pool grows where needed."""
-    return replace(moved(visit, place), block=_aligned(other.pool[visit.block], pool))
+    return moved(visit, place, pool.aligned(other.pool[visit.block]))
 
 
-def _aligned(entry: Entry, pool: list[Entry]) -> int:
-    """Return the place in *pool* of the entry's lineage or of itself, adding it if it has none."""
-    for number, known in enumerate(pool):
-        if known is entry or (entry.lineage and known.lineage == entry.lineage):
-            return number
-    pool.append(entry)
-    return len(pool) - 1
+class _Pool:
+    """The entries of a child, which stand for all of their lineages."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.entries: list[Entry] = []
+        self._places: dict[str | int, int] = {}
+        for entry in entries:
+            self._add(entry)
+
+    def aligned(self, entry: Entry) -> int:
+        """Return the place of the entry's lineage or of itself, adding it if it has none."""
+        number = self._places.get(entry.lineage or id(entry))
+        return self._add(entry) if number is None else number
+
+    def _add(self, entry: Entry) -> int:
+        self.entries.append(entry)
+        return self._places.setdefault(entry.lineage or id(entry), len(self.entries) - 1)
 
 
 def _cut(length: int, rng: Random) -> tuple[int, int]:
@@ -103,14 +110,13 @@ def _cut(length: int, rng: Random) -> tuple[int, int]:
 
 
 def _mixed_pool(one: Genome, other: Genome, rng: Random) -> tuple[Entry, ...]:
-    partners: Mapping[str, Entry] = {entry.lineage: entry for entry in other.pool if entry.lineage}
-    return tuple(
-        _mixed_entry(entry, partners[entry.lineage], rng) if entry.lineage in partners else entry
-        for entry in one.pool
-    )
+    partners = {entry.lineage: entry for entry in other.pool if entry.lineage}
+    return tuple([_mixed_entry(entry, partners.get(entry.lineage), rng) for entry in one.pool])
 
 
-def _mixed_entry(one: Entry, other: Entry, rng: Random) -> Entry:
+def _mixed_entry(one: Entry, other: Entry | None, rng: Random) -> Entry:
+    if other is None:
+        return one
     block, prelude = _mixed_part(one.block, other.block, rng), one.prelude
     if one.prelude and other.prelude:
         prelude = _mixed_part(one.prelude, other.prelude, rng)
@@ -127,10 +133,15 @@ def _mixed_part(one: Part, other: Part, rng: Random) -> Part:
     if one.name != other.name:
         return one if rng.random() < 0.5 else other
     names = [name for name in one.settings if name in other.settings]
-    taken = {name: other.settings[name] for name in names if rng.random() < 0.5}
+    taken = [name for name in names if rng.random() < 0.5]
     if one is other:  # what was drawn is drawn wherever the parents come from
         return one
-    return Part(one.name, {**one.settings, **taken})
+    others = {
+        name: other.settings[name]
+        for name in taken
+        if not same_value(one.settings[name], other.settings[name])
+    }
+    return Part(one.name, {**one.settings, **others}) if others else one
 
 
 def _mixed_stack(one: Stack, other: Stack, rng: Random) -> Stack:
@@ -141,13 +152,17 @@ def _mixed_stack(one: Stack, other: Stack, rng: Random) -> Stack:
             genes[gene.name] = _mixed_part(mine, yours, rng)
         else:
             genes[gene.name] = mine if rng.random() < 0.5 else yours
-    return Stack(**genes)
+    return one if _has_all(one, genes) else Stack(**genes)
 
 
 def _mixed_training(one: Training, other: Training, rng: Random) -> Training:
-    return Training(
-        **{
-            gene.name: getattr(one if rng.random() < 0.5 else other, gene.name)
-            for gene in fields(Training)
-        }
-    )
+    genes: dict[str, Any] = {
+        gene.name: getattr(one if rng.random() < 0.5 else other, gene.name)
+        for gene in fields(Training)
+    }
+    return one if _has_all(one, genes) else Training(**genes)
+
+
+def _has_all(one: Stack | Training, genes: Mapping[str, Any]) -> bool:
+    """Whether these are the genes of *one*, so that what is known of it holds."""
+    return all(getattr(one, name) is gene for name, gene in genes.items())

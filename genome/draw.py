@@ -15,10 +15,14 @@ from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
 from .graph import EMBEDDING, Entry, Genome, Part, Stack, Training, Visit
+from .memory import Recent
 from .taste import EVEN, Taste
 from .traits import Trait, block_trait, family_trait, part_trait, setting_trait, training_trait
 
 Thing = TypeVar("Thing")
+
+_families = Recent[dict[str, list[Declaration]]]()
+"""The families of the blocks of catalogs."""
 
 AT_DEFAULTS = 0.5
 WITH_PRELUDE = 0.25
@@ -65,12 +69,12 @@ def fresh_of(slot: str, options: Sequence[Declaration], rng: Random, taste: Tast
 
 def blocks(catalog: Catalog, *, mixes: bool | None = None) -> Sequence[Declaration]:
     """Return the blocks of a catalog, those that mix tokens or those that do not where asked."""
-    return [d for d in catalog.of("block") if mixes is None or d.mixes == mixes]
+    return catalog.of("block") if mixes is None else catalog.mixing[mixes]
 
 
 def preludes(catalog: Catalog) -> Sequence[Declaration]:
     """Return the blocks that may stand before another block's input."""
-    return [d for d in catalog.of("block") if d.prelude]
+    return catalog.preludes
 
 
 def fresh_block(
@@ -81,10 +85,15 @@ def fresh_block(
     Where the catalog has none of the kind asked for, any block will do.
     """
     options = blocks(catalog, mixes=mixes) or blocks(catalog)
-    families = {declaration.family: declaration for declaration in reversed(options)}
-    chosen = taste.choose(rng, [families[name] for name in sorted(families)], family_trait)
-    alike = [d for d in options if d.family == chosen.family]
-    return fresh_part(taste.choose(rng, alike, block_trait), rng, taste)
+    families = _families.of(options, None, lambda: _by_family(options))
+    chosen = taste.choose(rng, [first for first, *_ in families.values()], family_trait)
+    return fresh_part(taste.choose(rng, families[chosen.family], block_trait), rng, taste)
+
+
+def _by_family(options: Sequence[Declaration]) -> dict[str, list[Declaration]]:
+    """Return the declarations of each family, the families in the order of their names."""
+    names = sorted({declaration.family for declaration in options})
+    return {name: [d for d in options if d.family == name] for name in names}
 
 
 def fresh_entry(

@@ -17,27 +17,29 @@ _alive = PerObject[tuple[str, ...]]()
 
 def pruned(genome: Genome) -> Genome:
     """Return *genome* without visits that do not reach the output and unused pool entries."""
-    live = genome.live_visits()
-    entries = sorted({genome.route[number].block for number in live})
+    live, entries = genome.living()
     if len(live) == len(genome.route) and len(entries) == len(genome.pool):
         return genome
     place = {old: new for new, old in enumerate(live)}
     block = {old: new for new, old in enumerate(entries)}
-    route = (_renumbered(genome.route[old], place, block[genome.route[old].block]) for old in live)
-    return replace(genome, pool=tuple(genome.pool[old] for old in entries), route=tuple(route))
+    route = (moved(genome.route[old], place, block[genome.route[old].block]) for old in live)
+    pool = tuple([genome.pool[old] for old in entries])
+    return Genome(pool, tuple(route), genome.stack, genome.training)
 
 
-def moved(visit: Visit, place: Mapping[int, int]) -> Visit:
-    """Return *visit* with its reads and base renumbered; the base becomes explicit.
+def moved(visit: Visit, place: Mapping[int, int], block: int | None = None) -> Visit:
+    """Return *visit* with its reads and base renumbered, of *block* if given; the base is explicit.
 
     Reads that become one are one. What *place* does not name keeps its number.
     """
-    return _renumbered(visit, place, visit.block)
-
-
-def _renumbered(visit: Visit, place: Mapping[int, int], block: int) -> Visit:
-    base = place.get(visit.base_read, visit.base_read)
-    reads = tuple(dict.fromkeys([place.get(read, read) for read in visit.reads]))
+    if block is None:
+        block = visit.block
+    reads, base = visit.reads, visit.base_read
+    base = place.get(base, base)
+    if len(reads) == 1:
+        reads = (place.get(reads[0], reads[0]),)
+    else:
+        reads = tuple(dict.fromkeys([place.get(read, read) for read in reads]))
     if (block, reads, base) == (visit.block, visit.reads, visit.base):
         return visit
     return Visit(block, reads, base, visit.merge, visit.router)
@@ -56,7 +58,7 @@ def with_visit(genome: Genome, number: int, visit: Visit, *, readers: Iterable[i
         later = genome.route[old]
         moves = {**place, visit.base_read: number} if old in following else place
         route.append(moved(later, moves))
-    return replace(genome, route=tuple(route))
+    return _with_route(genome, route)
 
 
 def without_visit(genome: Genome, number: int) -> Genome | None:
@@ -66,21 +68,25 @@ def without_visit(genome: Genome, number: int) -> Genome | None:
     """
     bypass = genome.route[number].base_read
     if number == len(genome.route) - 1:
-        return pruned(replace(genome, route=genome.route[: bypass + 1])) if bypass >= 0 else None
+        return pruned(_with_route(genome, genome.route[: bypass + 1])) if bypass >= 0 else None
     place = {old: old - 1 for old in range(number + 1, len(genome.route))} | {number: bypass}
     route = (moved(visit, place) for old, visit in enumerate(genome.route) if old != number)
-    return pruned(replace(genome, route=tuple(route)))
+    return pruned(_with_route(genome, route))
 
 
 def with_changed_visit(genome: Genome, number: int, visit: Visit) -> Genome:
     """Return *genome* with another visit in the place of one."""
-    route = (*genome.route[:number], visit, *genome.route[number + 1 :])
-    return replace(genome, route=route)
+    return _with_route(genome, (*genome.route[:number], visit, *genome.route[number + 1 :]))
 
 
 def with_changed_entry(genome: Genome, number: int, entry: Entry) -> Genome:
     """Return *genome* with another pool entry in the place of one."""
-    return replace(genome, pool=(*genome.pool[:number], entry, *genome.pool[number + 1 :]))
+    pool = (*genome.pool[:number], entry, *genome.pool[number + 1 :])
+    return Genome(pool, genome.route, genome.stack, genome.training)
+
+
+def _with_route(genome: Genome, route: Iterable[Visit]) -> Genome:
+    return Genome(genome.pool, tuple(route), genome.stack, genome.training)
 
 
 def with_setting(part: Part, name: str, value: Value) -> Part:
@@ -94,18 +100,21 @@ Place = tuple[str, int]
 
 def places(genome: Genome) -> Sequence[tuple[Place, Part]]:
     """Return every part of the genome with its place."""
-    found: list[tuple[Place, Part | None]] = []
+    found: list[tuple[Place, Part]] = []
     for number, entry in enumerate(genome.pool):
-        found += [(("block", number), entry.block), (("prelude", number), entry.prelude)]
-    found += [(("router", number), visit.router) for number, visit in enumerate(genome.route)]
+        found.append((("block", number), entry.block))
+        if entry.prelude is not None:
+            found.append((("prelude", number), entry.prelude))
+    for number, visit in enumerate(genome.route):
+        if visit.router is not None:
+            found.append((("router", number), visit.router))
     stack = genome.stack
     found += [
         (("residual", 0), stack.residual),
         (("norm", 0), stack.norm),
         (("embedding", 0), stack.embedding),
-        (("exit", 0), stack.exit),
     ]
-    return [(place, part) for place, part in found if part is not None]
+    return found if stack.exit is None else [*found, (("exit", 0), stack.exit)]
 
 
 def living_settings(genome: Genome, catalog: Catalog) -> Sequence[tuple[Place, Part, str]]:

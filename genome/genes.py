@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import get_args
 
 from ..blocks.declaration import Precision
@@ -37,6 +38,7 @@ at that value, and taken at it where a text lacks them.
 MERGES: tuple[Merge, ...] = get_args(Merge)
 
 
+@cache
 def feedback_range(context: int) -> Choice:
     """Return the delays of feedback at a context: at most half of it, or little would be heard."""
     return Choice(tuple(delay for delay in FEEDBACK if 2 * delay <= context), ordered=True)

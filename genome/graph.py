@@ -22,7 +22,7 @@ Merge = Literal["mean", "gate", "sum", "concat"]
 EMBEDDING = -1
 """The index that a visit reads to read the token embedding."""
 
-_live = Recent[tuple[int, ...]]()
+_live = Recent[tuple[tuple[int, ...], tuple[int, ...]]]()
 _needed = Recent[float]()
 """What is asked of the routes of all children, most of which have their parent's."""
 
@@ -146,6 +146,14 @@ class Genome:
 
     def live_visits(self) -> tuple[int, ...]:
         """Return the visits that reach the output, in order."""
+        return self.living()[0]
+
+    def live_entries(self) -> tuple[int, ...]:
+        """Return the pool entries whose visits reach the output, in order."""
+        return self.living()[1]
+
+    def living(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return the visits that reach the output and the pool entries that these name."""
         return _live.of(self.route, None, lambda: _reaching(self.route))
 
     def readers(self, source: int) -> tuple[int, ...]:
@@ -182,33 +190,38 @@ def parts_of(pool: Iterable[Entry], route: Iterable[Visit], stack: Stack) -> Ite
         yield stack.exit
 
 
-def _reaching(route: Sequence[Visit]) -> tuple[int, ...]:
-    """Return the visits that reach the last one."""
-    live = {len(route) - 1}
+def _reaching(route: Sequence[Visit]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the visits that reach the last one, and the pool entries that they name."""
+    live = [False] * len(route)
+    live[-1] = True  # which is also the number of the embedding
     for number in range(len(route) - 1, -1, -1):  # readers stand behind what they read
-        if number in live:
+        if live[number]:
             visit = route[number]
-            live.update(visit.reads)
-            live.add(visit.base_read)
-    return tuple(number for number in range(len(route)) if number in live)
+            live[visit.base_read] = True
+            for read in visit.reads:
+                live[read] = True
+    visits = tuple([number for number, alive in enumerate(live) if alive])
+    return visits, tuple(sorted({route[number].block for number in visits}))
 
 
 def _needed_entries(route: Sequence[Visit]) -> float:
     """Return the number of the last pool entry that a sound route names; no pool suits another."""
-    sound = all(_is_sound(number, visit) for number, visit in enumerate(route))
-    return max((visit.block for visit in route), default=-1) if sound else math.inf
+    needed = -1
+    for number, visit in enumerate(route):
+        if not _is_sound(number, visit):
+            return math.inf
+        needed = max(needed, visit.block)
+    return needed
 
 
 def _is_sound(number: int, visit: Visit) -> bool:
     """Return whether a visit has no problem in a genome with a pool that is large enough."""
     reads, base = visit.reads, visit.base
-    if not reads or visit.block < 0:
+    if visit.block < 0 or not (base is None or EMBEDDING <= base < number):
         return False
-    for read in reads:
-        if not EMBEDDING <= read < number:
-            return False
-    based = base is None or EMBEDDING <= base < number
-    return based and (len(reads) == 1 or len(set(reads)) == len(reads))
+    if len(reads) == 1:
+        return EMBEDDING <= reads[0] < number
+    return len(set(reads)) == len(reads) > 0 and EMBEDDING <= min(reads) <= max(reads) < number
 
 
 def _visit_problems(number: int, visit: Visit, pool: int) -> Iterator[str]:

@@ -19,6 +19,7 @@ from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .edit import pruned
 from .exits import exit_places
+from .facts import Facts, facts_of
 from .genes import LEGACY
 from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
 from .labelling import Wiring, canonical_arrangement
@@ -46,7 +47,14 @@ loop asks for each a dozen times.
 _wirings = Recent[Wiring]()
 _endings = {lengthless: Recent[list[str]]() for lengthless in (False, True)}
 _routes = PerObject[str]()
-"""What is written of routes, which most children have from their parents."""
+_whole_routes = PerObject[tuple[Visit, ...]]()
+_stacks = PerObject[dict[tuple[bool, ...], str]]()
+"""What is written of routes and of stacks with their dead genes, which most children have from
+their parents.
+"""
+
+PLAIN = ",null,null"
+"""The text of merge and router of a visit that has neither."""
 
 _encoded = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
 
@@ -107,17 +115,22 @@ class Form:
         self._catalog = catalog
         self._alive = alive = pruned(genome)
         route, stack = alive.route, genome.stack
-        self._pool_texts = _texts.each(alive.pool, catalog, self._entry_written)
+        self._facts = facts_of(alive.pool, catalog)
+        self._pool_texts = [
+            self._entry_written(entry, facts) if facts.text is None else facts.text
+            for entry, facts in zip(alive.pool, self._facts, strict=True)
+        ]
         self._lengthless = all(catalog[p.name].lengthless for p in (stack.residual, stack.norm))
         self._endings = _endings[self._lengthless].of(
-            route, catalog, lambda: [self._ending(visit) for visit in route]
+            route,
+            catalog,
+            lambda: [
+                PLAIN if visit.router is None and len(visit.reads) == 1 else self._ending(visit)
+                for visit in route
+            ],
         )
-        labels = [
-            self._pool_texts[visit.block] + ending
-            for visit, ending in zip(route, self._endings, strict=True)
-        ]
         wiring = _wirings.of(route, None, lambda: _wiring(route))
-        self._arranged = canonical_arrangement(wiring, labels)
+        self._arranged = canonical_arrangement(wiring, self._label)
 
     @cached_property
     def _route(self) -> list[Visit]:
@@ -157,28 +170,41 @@ class Form:
         """The canonical genome, with every setting of every part."""
         return _whole.of(self._source, self._catalog, self._written_whole)
 
+    def _label(self, visit: int) -> str:
+        return self._pool_texts[self._alive.route[visit].block] + self._endings[visit]
+
     def _route_text(self) -> str:
         endings = [self._endings[number] for number in self._arranged.order]
         return ",".join(
             [
-                f"[{block},{list(reads)},{base}{ending}]"
+                f"[{block},[{reads[0]}],{base}{ending}]"
+                if len(reads) == 1
+                else f"[{block},{list(reads)},{base}{ending}]"
                 for (block, reads, base), ending in zip(self._arranged.code, endings, strict=True)
             ]
         )
 
     def _written_whole(self) -> Genome:
         pool = [self._alive.pool[entry] for entry in self._arranged.entries]
-        route = (
+        route = _whole_routes.of(self._arranged, self._endings, self._whole_route)
+        return Genome(tuple(map(self._full_entry, pool)), route, self._stack(), self._training())
+
+    def _whole_route(self) -> tuple[Visit, ...]:
+        return tuple(
             visit if visit.router is None else replace(visit, router=self._full(visit.router))
             for visit in self._route
         )
-        return Genome(tuple(map(self._full_entry, pool)), tuple(route), self._stack(),
-                      self._training())  # fmt: skip
 
-    def _entry_written(self, entry: Entry) -> str:
-        precision = self._precision(entry)
+    def _entry_written(self, entry: Entry, facts: Facts) -> str:
+        """Note how an entry is written and whether it reads segments."""
+        precision, names = self._precision(entry), [entry.block.name]
+        if entry.prelude is not None:
+            names.append(entry.prelude.name)
+        facts.segmented = not self._catalog.segmented.isdisjoint(names)
         ending = "" if _is_legacy("precision", precision) else f",{_encoded(precision)}"
-        return f"[{self._part_text(entry.block)},{self._part_text(entry.prelude)}{ending}]"
+        text = f"[{self._part_text(entry.block)},{self._part_text(entry.prelude)}{ending}]"
+        facts.text = text
+        return text
 
     def _precision(self, entry: Entry) -> Precision:
         """The precision gene, which is dead in a block without projections."""
@@ -192,12 +218,17 @@ class Form:
         return "mean" if visit.merge == "sum" and blind else visit.merge
 
     def _ending(self, visit: Visit) -> str:
-        if len(visit.reads) == 1 and visit.router is None:
-            return ",null,null"
         merge = f'"{self._merge(visit)}"' if len(visit.reads) > 1 else "null"
         return f",{merge},{self._part_text(visit.router)}"
 
     def _stack_text(self) -> str:
+        dead = self._exit() is None, not self._feedback(), not self._segmented()
+        known = _stacks.of(self._source.stack, self._catalog, dict)
+        if dead not in known:
+            known[dead] = self._stack_written()
+        return known[dead]
+
+    def _stack_written(self) -> str:
         stack, feedback = self._source.stack, self._feedback()
         genes = {
             "embedding": self._part_text(stack.embedding),
@@ -238,8 +269,10 @@ class Form:
         return training if not one else replace(training, shuffle=Training().shuffle)
 
     def _segmented(self) -> bool:
-        parts = parts_of(self._alive.pool, self._alive.route, self._alive.stack)
-        return any(self._catalog[part.name].segmented for part in parts)
+        others = parts_of((), self._alive.route, self._alive.stack)
+        return True in [facts.segmented for facts in self._facts] or not (
+            self._catalog.segmented.isdisjoint([part.name for part in others])
+        )
 
     def _shape(self) -> Genome:
         """The genome in canonical order, with its parts as they were written."""

@@ -10,7 +10,7 @@ A colour is only ever split, and depth comes first, so sorting by colour is a to
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import pairwise
@@ -79,12 +79,21 @@ class Wiring:
     def depths(self) -> list[int]:
         """The length of the longest path from the embedding to each visit."""
         depths = [0] * (len(self.entry) + 1)
-        for visit, reads in enumerate(self.reads):
-            deepest = depths[self.base[visit]]
+        for visit, (base, reads) in enumerate(zip(self.base, self.reads, strict=True)):
+            deepest = depths[base]
             for read in reads:
-                deepest = max(deepest, depths[read])
+                if depths[read] > deepest:
+                    deepest = depths[read]
             depths[visit] = deepest + 1
         return depths[:-1]
+
+    @cached_property
+    def levels(self) -> tuple[tuple[int, ...], ...]:
+        """The visits of each depth, from the embedding to the output."""
+        levels: list[list[int]] = [[] for _ in range(max(self.depths, default=0))]
+        for visit, depth in enumerate(self.depths):
+            levels[depth - 1].append(visit)
+        return tuple(map(tuple, levels))
 
     def in_order(self, order: Sequence[int]) -> Arranged:
         """Return the wiring in *order*; the last is kept, for most children keep the order."""
@@ -106,19 +115,26 @@ class Wiring:
         return one == other or len(self.mates[one]) == len(self.mates[other]) == 1
 
 
-def canonical_arrangement(wiring: Wiring, labels: Sequence[str]) -> Arranged:
+def canonical_arrangement(wiring: Wiring, label: Callable[[int], str]) -> Arranged:
     """Return the wiring in canonical order, which is topological and ends with the output.
 
-    Two routes are isomorphic, labels and sharing of pool entries included, exactly if reading them
-    in this order gives the same.
+    ``label`` says what a visit is; a chain is in order without that. Two routes are isomorphic,
+    labels and sharing of pool entries included, exactly if reading them in this order gives the
+    same.
 
     Raises:
         ValueError: more than ``MOST_LEAVES`` leaves would have to be compared.
     """
-    keys = list(zip(wiring.depths, labels, strict=True))
-    order = sorted(range(len(keys)), key=keys.__getitem__)
-    if any(keys[one] == keys[next_] for one, next_ in pairwise(order)):
-        order = _Search(wiring).best(_ranked(keys))
+    order: list[int] = []
+    for level in wiring.levels:
+        if len(level) == 1:
+            order += level
+            continue
+        several = sorted([(label(visit), visit) for visit in level])
+        if any(one == next_ for (one, _), (next_, _) in pairwise(several)):
+            keys = [(depth, label(visit)) for visit, depth in enumerate(wiring.depths)]
+            return wiring.in_order(_Search(wiring).best(_ranked(keys)))
+        order += [visit for _, visit in several]
     return wiring.in_order(order)
 
 
@@ -232,7 +248,9 @@ def _arranged(wiring: Wiring, order: Sequence[int]) -> Arranged:
         [
             (
                 entries.setdefault(wiring.entry[visit], len(entries)),
-                tuple(sorted([place[read] for read in wiring.reads[visit]])),
+                (place[reads[0]],)
+                if len(reads := wiring.reads[visit]) == 1
+                else tuple(sorted([place[read] for read in reads])),
                 place[wiring.base[visit]],
             )
             for visit in order

@@ -8,15 +8,23 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 Thing = TypeVar("Thing")
 
 
-class _Kept(NamedTuple, Generic[Thing]):
-    world: object
+class _Kept(weakref.ref[object], Generic[Thing]):
+    """What was computed of a value in a world, as long as the value lives.
+
+    It is the weak reference itself: there are many, and each object more is one that the collector
+    of garbage visits.
+    """
+
+    __slots__ = ("key", "thing", "world")
+
+    key: int
     thing: Thing
-    end: weakref.ref[object]
+    world: object
 
 
 class PerObject(Generic[Thing]):
@@ -24,6 +32,7 @@ class PerObject(Generic[Thing]):
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept[Thing]] = {}
+        self._forget = self._forgotten
 
     def known(self, value: object, world: object) -> Thing | None:
         """Return what was computed of *value* in *world*, None if it never was."""
@@ -32,12 +41,10 @@ class PerObject(Generic[Thing]):
 
     def of(self, value: object, world: object, compute: Callable[[], Thing]) -> Thing:
         """Return what was computed of *value* in *world*, computing it if it never was."""
-        key = id(value)
-        kept = self._kept.get(key)
-        if kept is None or kept.world is not world:
-            end = weakref.ref(value, lambda _: self._kept.pop(key, None))
-            kept = self._kept[key] = _Kept(world, compute(), end)
-        return kept.thing
+        kept = self._kept.get(id(value))
+        if kept is not None and kept.world is world:
+            return kept.thing
+        return self.keep(value, world, compute())
 
     def each(
         self, values: Iterable[object], world: object, compute: Callable[[Any], Thing]
@@ -47,9 +54,19 @@ class PerObject(Generic[Thing]):
         return [
             kept.thing
             if (kept := known(id(value))) is not None and kept.world is world
-            else self.of(value, world, lambda value=value: compute(value))
+            else self.keep(value, world, compute(value))
             for value in values
         ]
+
+    def keep(self, value: object, world: object, thing: Thing) -> Thing:
+        """Note and return what was computed of *value* in *world*."""
+        kept: _Kept[Thing] = _Kept(value, self._forget)
+        kept.key, kept.world, kept.thing = id(value), world, thing
+        self._kept[kept.key] = kept
+        return thing
+
+    def _forgotten(self, kept: _Kept[Thing]) -> None:
+        self._kept.pop(kept.key, None)
 
 
 class Recent(Generic[Thing]):

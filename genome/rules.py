@@ -6,37 +6,42 @@ A sentence names the rule, the value and the thing. Limits of size are the space
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ..blocks.declaration import Declaration, Kind
 from ..blocks.registry import Catalog
+from .facts import facts_of
 from .genes import MERGES, PRECISIONS, SEGMENTS, TIED, TRAINING, feedback_range
-from .graph import Entry, Genome, Part, Stack, Training
-from .memory import PerObject
+from .graph import Entry, Genome, Part, Stack, Training, Visit
+from .memory import PerObject, Recent
+
+
+class _Route(NamedTuple):
+    """Whether nothing is wrong with the parts of a route, and the visits that have a router."""
+
+    sound: bool
+    routed: tuple[int, ...]
+
 
 _problems = PerObject[tuple[str, ...]]()
 """What is wrong with the settings of parts, which children share with their parents."""
 
 _sound = PerObject[bool]()
-"""Whether nothing is wrong with entries and training genes."""
+"""Whether nothing is wrong with stacks and training genes."""
+
+_routes = Recent[_Route]()
 
 
 def part_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     """Every part is in the catalog, stands where its kind may, and has legal settings."""
-    sound = _sound.each(genome.pool, catalog, lambda entry: _is_sound(entry, catalog))
-    if not all(sound):
-        for number, entry in enumerate(genome.pool):
+    pool, route, stack = genome.pool, genome.route, genome.stack
+    if not _all_sound(pool, catalog):
+        for number, entry in enumerate(pool):
             yield from _entry_problems(number, entry, catalog)
-    for number, visit in enumerate(genome.route):
-        if visit.router is not None:
-            yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
-        if visit.merge not in MERGES:
-            yield f"the merge of visit {number} must be one of {MERGES}, but is {visit.merge!r}"
-    stack = genome.stack
-    yield from _part("the stack's residual", stack.residual, "residual", catalog)
-    yield from _part("the stack's norm", stack.norm, "norm", catalog)
-    yield from _part("the stack's embedding", stack.embedding, "embedding", catalog)
-    if stack.exit is not None:
-        yield from _part("the stack's exit", stack.exit, "exit", catalog)
+    if not _read(route, catalog).sound:
+        yield from _route_problems(route, catalog)
+    if not _sound.of(stack, catalog, lambda: not any(_stack_problems(stack, catalog))):
+        yield from _stack_problems(stack, catalog)
 
 
 def gene_problems(
@@ -60,14 +65,10 @@ def succession_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
 
     Source: Mixture of Depths (arXiv 2404.02258) routes every other layer.
     """
-    sparse = {
-        number
-        for number, visit in enumerate(genome.route)
-        if visit.router is not None and catalog[visit.router.name].share is not None
-    }
-    for number in sorted(sparse):
+    sparse = sparse_visits(genome.route, catalog)
+    for number in sparse:
         visit = genome.route[number]
-        for source in sorted({*visit.reads, visit.base_read} & sparse):
+        for source in sorted({*visit.reads, visit.base_read}.intersection(sparse)):
             yield (
                 f"visit {number} and visit {source}, which it reads, both leave tokens out; "
                 "take the router from one of them"
@@ -88,11 +89,19 @@ def routed_wrongly(genome: Genome, catalog: Catalog) -> list[int]:
     """Return the visits whose block may not stand behind their router."""
     return [
         number
-        for number, visit in enumerate(genome.route)
-        if visit.router is not None
-        and catalog[visit.router.name].share is not None
-        and not catalog[genome.pool[visit.block].block.name].routed
+        for number in sparse_visits(genome.route, catalog)
+        if not catalog[genome.pool[genome.route[number].block].block.name].routed
     ]
+
+
+def sparse_visits(route: Sequence[Visit], catalog: Catalog) -> tuple[int, ...]:
+    """Return the visits that work on a share of the tokens, in order."""
+    routed = _read(route, catalog).routed
+    return tuple([number for number in routed if _is_sparse(route[number], catalog)])
+
+
+def _is_sparse(visit: Visit, catalog: Catalog) -> bool:
+    return visit.router is not None and catalog[visit.router.name].share is not None
 
 
 def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
@@ -105,8 +114,13 @@ def mixing_problems(genome: Genome, catalog: Catalog) -> Iterator[str]:
     yield "no block that reaches the output mixes tokens; add one, for example attention"
 
 
-def _is_sound(entry: Entry, catalog: Catalog) -> bool:
-    return not any(_entry_problems(0, entry, catalog))
+def _all_sound(pool: tuple[Entry, ...], catalog: Catalog) -> bool:
+    for number, known in enumerate(facts_of(pool, catalog)):
+        if known.sound is None:
+            known.sound = not any(_entry_problems(number, pool[number], catalog))
+        if not known.sound:
+            return False
+    return True
 
 
 def _entry_problems(number: int, entry: Entry, catalog: Catalog) -> Iterator[str]:
@@ -118,6 +132,33 @@ def _entry_problems(number: int, entry: Entry, catalog: Catalog) -> Iterator[str
         )
     if entry.prelude is not None:
         yield from _prelude(f"the prelude of pool entry {number}", entry.prelude, catalog)
+
+
+def _route_problems(route: Sequence[Visit], catalog: Catalog) -> Iterator[str]:
+    for number, visit in enumerate(route):
+        if visit.router is not None:
+            yield from _part(f"the router of visit {number}", visit.router, "router", catalog)
+        if visit.merge not in MERGES:
+            yield f"the merge of visit {number} must be one of {MERGES}, but is {visit.merge!r}"
+
+
+def _read(route: Sequence[Visit], catalog: Catalog) -> _Route:
+    return _routes.of(
+        route,
+        catalog,
+        lambda: _Route(
+            not any(_route_problems(route, catalog)),
+            tuple([number for number, visit in enumerate(route) if visit.router is not None]),
+        ),
+    )
+
+
+def _stack_problems(stack: Stack, catalog: Catalog) -> Iterator[str]:
+    yield from _part("the stack's residual", stack.residual, "residual", catalog)
+    yield from _part("the stack's norm", stack.norm, "norm", catalog)
+    yield from _part("the stack's embedding", stack.embedding, "embedding", catalog)
+    if stack.exit is not None:
+        yield from _part("the stack's exit", stack.exit, "exit", catalog)
 
 
 def _training_problems(training: Training) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import NamedTuple
 
 from ..blocks.declaration import Declaration
@@ -33,6 +34,29 @@ class Trait(NamedTuple):
     value: str
 
 
+class _Slot:
+    """A slot of values of a range, with its traits: of few values each is asked for often."""
+
+    def __init__(self, name: str, range_: Range) -> None:
+        self._name = name
+        self._range = range_
+        self._traits: dict[str, Trait] = {}
+
+    def trait(self, value: Value) -> Trait:
+        """Return the trait of a value."""
+        text = bin_text(self._range, value)
+        known = self._traits.get(text)
+        if known is None:
+            known = self._traits[text] = Trait(self._name, text)
+        return known
+
+
+_TRAINING = {name: _Slot(name, range_) for name, range_ in TRAINING.items()}
+
+_slots = PerObject[dict[str, _Slot]]()
+_stretches = PerObject[tuple[float, float, tuple[str, ...]]]()
+"""The slots of what declarations have settings of, and the stretches of ranges."""
+
 _known = PerObject[tuple[Trait, ...]]()
 """The traits of entries, parts and training, which children share with their parents."""
 
@@ -55,12 +79,19 @@ def bin_text(range_: Range, value: Value) -> str:
     """Return the name of a value among those that count as one: its stretch of a range."""
     if not isinstance(range_, Integer | Real):
         return str(value)
-    low, high, place = float(range_.low), float(range_.high), float(value)
+    low, high, texts = _stretches.of(range_, None, lambda: _cut(range_))
+    place = math.log(float(value)) if range_.log else float(value)
+    return texts[min(BINS - 1, int(BINS * (place - low) / (high - low))) if high > low else 0]
+
+
+def _cut(range_: Integer | Real) -> tuple[float, float, tuple[str, ...]]:
+    """Return the ends of a range on its own scale, and the names of its stretches."""
+    low, high = float(range_.low), float(range_.high)
     if range_.log:
-        low, high, place = math.log(low), math.log(high), math.log(place)
-    number = min(BINS - 1, int(BINS * (place - low) / (high - low))) if high > low else 0
-    ends = (low + (high - low) * edge / BINS for edge in (number, number + 1))
-    return "..".join(f"{math.exp(end) if range_.log else end:.3g}" for end in ends)
+        low, high = math.log(low), math.log(high)
+    edges = [low + (high - low) * edge / BINS for edge in range(BINS + 1)]
+    texts = [f"{math.exp(edge) if range_.log else edge:.3g}" for edge in edges]
+    return low, high, tuple(f"{one}..{other}" for one, other in pairwise(texts))
 
 
 def block_trait(declared: Declaration) -> Trait:
@@ -85,12 +116,15 @@ def part_trait(slot: str, part: Declaration | Part | None) -> Trait:
 
 def setting_trait(declared: Declaration, name: str, value: Value) -> Trait:
     """Return the trait of a setting's value."""
-    return Trait(f"{declared.name}.{name}", bin_text(declared.settings[name].range, value))
+    slots = _slots.of(declared, None, dict)
+    if name not in slots:
+        slots[name] = _Slot(f"{declared.name}.{name}", declared.settings[name].range)
+    return slots[name].trait(value)
 
 
 def training_trait(name: str, value: Value) -> Trait:
     """Return the trait of a training gene's value."""
-    return Trait(name, bin_text(TRAINING[name], value))
+    return _TRAINING[name].trait(value)
 
 
 def block_name(genome: Genome, read: int) -> str:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from random import Random
-from statistics import NormalDist, fmean, pstdev
+from statistics import NormalDist
 from typing import NamedTuple
 
 from .population import Origin
@@ -49,13 +49,17 @@ class Credit:
     def __init__(self, standings: Mapping[str, float], origins: Mapping[str, Origin]) -> None:
         gains = defaultdict[str, list[float]](list)
         for child, (operators, parents) in origins.items():
+            own = standings.get(child) if parents else None
+            if own is None:
+                continue
             known = [standings[parent] for parent in parents if parent in standings]
-            if known and child in standings:
+            if known:
+                gain = max(0.0, own - max(known))
                 for operator in set(operators.split("+")):
-                    gains[operator].append(max(0.0, standings[child] - max(known)))
-        self._gains = {name: sorted(each) for name, each in gains.items()}
-        every = [gain for name in sorted(gains) for gain in self._gains[name]]
-        self._mean, self._spread = (fmean(every), pstdev(every)) if every else (0.0, 0.0)
+                    gains[operator].append(gain)
+        self._gains = dict(gains)
+        every = [gain for each in gains.values() for gain in each]
+        self._mean, self._spread = _mean_and_spread(every) if every else (0.0, 0.0)
         self._known = {name: self._of(name) for name in self._gains}
 
     @property
@@ -79,3 +83,9 @@ class Credit:
             return 1.0
         gain = self.of(operator)
         return max(LEAST, rng.gauss(gain.mean, gain.spread) / self._mean)
+
+
+def _mean_and_spread(gains: Sequence[float]) -> tuple[float, float]:
+    """Return mean and standard deviation, whatever the order of what is summed up."""
+    mean = math.fsum(gains) / len(gains)
+    return mean, math.sqrt(math.fsum([(gain - mean) ** 2 for gain in gains]) / len(gains))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from random import Random
 from typing import TypeVar
 
@@ -11,7 +12,7 @@ from .breeding import TraitBreeding
 from .credit import Credit
 from .population import Population
 from .proposals import Proposal, Proposer
-from .shares import Shares, Traits, floor_of
+from .shares import HORIZON, Shares, Traits, floor_of
 
 TRIES = 4
 """How many values of a range are drawn for one to be chosen by the share of its stretch."""
@@ -68,12 +69,15 @@ def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -
 
     def guide(population: Population) -> Guide:
         standings = population.snapshot.standings
-        names = [name for name in population.by_birth() if name in standings]
+        youngest = (name for name in population.by_age() if name in standings)
+        names = list(islice(youngest, HORIZON))[::-1]
         for name in names:
             if name not in known:
                 known.add(name, breeding.traits(population.genomes[name]))
         births = {name: number for number, name in enumerate(names)}
-        return Guide(Shares(standings, known, births), Credit(standings, population.origins))
+        recent = {name: standings[name] for name in names}
+        credit = Credit(standings.by_name(), population.origins)
+        return Guide(Shares(recent, known, births), credit)
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
         version = population.snapshot.version

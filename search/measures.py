@@ -51,10 +51,10 @@ class Measures:
         samples[sample] = weight
         if counted == counts:
             return False
-        several = len(+self._devices) > 1
+        several = self._is_mixed()
         self._devices[result.measured.device] += 1 if counts else -1
         self._known.pop(result.genome, None)
-        if several or len(+self._devices) > 1:  # their ratio is another one, and with it all others
+        if several or self._is_mixed():  # their ratio is another one, and with it all others
             self._known.clear()
         self._scales = None
         return True
@@ -89,8 +89,12 @@ class Measures:
     def _ratios(self) -> Mapping[str, Mapping[str, float]]:
         """Return by device and name how many times its median the main device's is."""
         if self._scales is None:
-            self._scales = self._compared() if len(+self._devices) > 1 else {}
+            self._scales = self._compared() if self._is_mixed() else {}
         return self._scales
+
+    def _is_mixed(self) -> bool:
+        """Whether devices of several kinds measured."""
+        return len(self._devices) > 1 and len(+self._devices) > 1
 
     def _compared(self) -> Mapping[str, Mapping[str, float]]:
         columns: dict[str, dict[str, list[float]]] = {}

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
 from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import Birth
+from .board import Board, Standings
 from .measures import NOTHING, Measures
 from .noise import Noise
-from .ordered import remove
-from .standing import standings
+from .ordered import enter, remove
 
 Age = tuple[int, str]
 """Number and author of a birth: smaller is older. Run times play no part, so none is favoured."""
@@ -42,7 +41,7 @@ class Snapshot(NamedTuple):
     version: int
     scores: Mapping[int, Mapping[str, float]]
     broken: frozenset[str]
-    standings: Mapping[str, float]
+    standings: Standings
 
 
 class Population:
@@ -64,6 +63,7 @@ class Population:
         self._origins: dict[str, Origin] = {}
         self._seen: set[str] = set()
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
+        self._board = Board(rungs)
         self._lowest = rungs[0]
         self.version = 0
         """How often a score or a measure was set: what is computed of them is good for one."""
@@ -97,15 +97,17 @@ class Population:
         return MappingProxyType(self._scores[rung])
 
     @property
+    def names(self) -> Sequence[str]:
+        """The genomes that ever had a score, by the numbers that they have in standings."""
+        return self._board.names
+
+    @property
     def snapshot(self) -> Snapshot:
         """What stood not long ago; see ``standing.standings``.
 
         What costs more than a glance is computed of a snapshot, so that it serves several asks.
         When one is taken hangs on the changes alone, not on who looks.
         """
-        taken = self._snapshot
-        if not taken.standings:
-            self._snapshot = taken._replace(standings=standings(taken.scores))
         return self._snapshot
 
     def know(self, genome_id: str, genome: Genome) -> None:
@@ -128,7 +130,7 @@ class Population:
         self._leave(genome_id)
         if genome_id in self._ages:
             remove(self._by_birth, (self._ages[genome_id], genome_id))
-        insort(self._by_birth, (age, genome_id))
+        enter(self._by_birth, (age, genome_id))
         self._ages[genome_id] = age
         self._origins[genome_id] = origin
         self._enter(genome_id)
@@ -143,6 +145,7 @@ class Population:
             self._scores[rung].pop(genome_id, None)
         else:
             self._scores[rung][genome_id] = bits_per_byte
+        self._board.score(genome_id, rung, bits_per_byte)
         self._enter(genome_id)
         self._change(min(OLDEST, AGE * self._changes))
 
@@ -156,9 +159,17 @@ class Population:
         """Whether a genome keeps the limits of measures, as far as it was measured."""
         return self.measures.within(genome_id, self._limits)
 
+    def feasible_of(self, names: Sequence[str]) -> Sequence[str]:
+        """Return those of *names* that keep the limits of measures, in their order."""
+        return [name for name in names if self.feasible(name)] if self._limits else names
+
     def by_birth(self) -> list[str]:
         """Return the ids of all that were born, the oldest first."""
         return [genome_id for _, genome_id in self._by_birth]
+
+    def by_age(self) -> Iterator[str]:
+        """Yield the ids of all that were born, the youngest first."""
+        return (genome_id for _, genome_id in reversed(self._by_birth))
 
     def living(self) -> list[str]:
         """Return the ids of the living, the oldest first."""
@@ -171,6 +182,8 @@ class Population:
         """
         living = self.living()
         for rung, scores in reversed(self._scores.items()):
+            if rung == self._lowest or len(scores) < least:
+                continue
             there = [genome_id for genome_id in living if genome_id in scores]
             if len(there) >= least:
                 return rung, there
@@ -190,11 +203,11 @@ class Population:
         scores = {rung: dict(there) for rung, there in self._scores.items()}
         known = scores[self._lowest] if self._limits else ()
         broken = frozenset(name for name in known if not self.feasible(name))
-        return Snapshot(self.version, scores, broken, {})
+        return Snapshot(self.version, scores, broken, self._board.standings(scores))
 
     def _enter(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:
-            insort(self._breeding, (self._ages[genome_id], genome_id))
+            enter(self._breeding, (self._ages[genome_id], genome_id))
 
     def _leave(self, genome_id: str) -> None:
         if genome_id in self._scores[self._lowest] and genome_id in self._ages:

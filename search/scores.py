@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ..evaluator.result import Measurement, Result
+from ..evaluator.result import Result
 
 TRUSTED = 0.5
 """The weight from which a result counts. Many results of less do not add up: claims are cheap."""
-
-_UNMEASURED = Measurement()
 
 
 class Scores:
@@ -22,19 +20,29 @@ class Scores:
     """
 
     def __init__(self) -> None:
-        self._samples: dict[tuple[str, int], dict[Result, float]] = {}
+        self._samples: dict[tuple[str, int], list[tuple[Result, float]]] = {}
 
     def add(self, result: Result, weight: float) -> float | None:
         """Take in a result; return the score of its genome at its rung, None if there is none."""
-        samples = self._samples.setdefault((result.genome, result.rung), {})
-        samples[replace(result, measured=_UNMEASURED)] = weight
+        samples = self._samples.setdefault((result.genome, result.rung), [])
+        for number, (sample, _) in enumerate(samples):
+            if _are_same(sample, result):
+                samples[number] = result, weight
+                break
+        else:
+            samples.append((result, weight))
         sound = [
             (weight, bits)
-            for sample, weight in samples.items()
+            for sample, weight in samples
             if weight >= TRUSTED and (bits := _bits(sample)) is not None
         ]
         total = math.fsum(weight for weight, _ in sound)
         return math.fsum(weight * bits for weight, bits in sound) / total if sound else None
+
+
+def _are_same(one: Result, other: Result) -> bool:
+    """Whether two results differ in nothing but what was measured."""
+    return replace(one, measured=other.measured) == other
 
 
 def comparable(result: Result) -> bool:

@@ -272,9 +272,13 @@ class Effects:
             column: (genomes,) what each has of the change: rows times the change.
             size: the square of its length, in traits.
         """
-        mean = self._prior * float(column @ self._told)
-        told = self._prior**2 * float(column @ self._precision @ column)
-        spread = math.sqrt(max(self._prior * size - told, self._prior * 1e-6))
+        told, precision = self._told, self._precision
+        have = column.nonzero()[0]
+        if 4 * len(have) < len(column):  # most slots are filled in few genomes
+            column, told, precision = column[have], told[have], precision[have[:, None], have]
+        mean = self._prior * float(column @ told)
+        known = self._prior**2 * float(column @ precision @ column)
+        spread = math.sqrt(max(self._prior * size - known, self._prior * 1e-6))
         return round(mean, DIGITS), round(spread, DIGITS)
 
 

@@ -60,13 +60,12 @@ class Species:
 
     def niche(self, genome: Genome) -> tuple[int, str, str]:
         """Return the octave of the blocks' parameters and the families of mixers and others."""
-        catalog, context = self.space.catalog, self.space.context
-        declared = [
-            catalog[genome.pool[genome.route[n].block].block.name] for n in genome.live_visits()
-        ]
-        mixers = [each.family for each in declared if each.mixes]
-        others = [each.family for each in declared if not each.mixes]
-        size = block_parameters(genome, catalog=catalog, context=context)
+        catalog, pool, route = self.space.catalog, genome.pool, genome.route
+        declared = [catalog[entry.block.name] for entry in pool]
+        visited = [declared[route[number].block] for number in genome.live_visits()]
+        mixers = [each.family for each in visited if each.mixes]
+        others = [each.family for each in visited if not each.mixes]
+        size = block_parameters(genome, catalog=catalog, context=self.space.context)
         return size.bit_length(), _most(mixers), _most(others)
 
     def traits(self, genome: Genome) -> frozenset[Trait]:

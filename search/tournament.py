@@ -79,16 +79,17 @@ def tournament(
         rung, ground = population.ground(size)
         if len(objectives) > 1:
             ground = list(dict.fromkeys((*ground, *front(population, rung))))
-        ground = [genome_id for genome_id in ground if genome_id != without]
+        if without in ground:
+            ground = [genome_id for genome_id in ground if genome_id != without]
         if not ground:
             return None
         scores = population.scores(rung)
         count = min(len(ground), max(2, math.ceil(len(ground) * size / among)))
         drawn = rng.sample(ground, count)
-        contenders = [genome_id for genome_id in drawn if population.feasible(genome_id)] or drawn
-        contenders.sort(key=lambda genome_id: (scores[genome_id], genome_id))
+        contenders = population.feasible_of(drawn) or drawn
         if len(objectives) == 1 or rng.random() < LEAD:
-            return contenders[0]
+            return min(contenders, key=lambda genome_id: (scores[genome_id], genome_id))
+        contenders = sorted(contenders, key=lambda genome_id: (scores[genome_id], genome_id))
         return contenders[best(points(population, rung, contenders))]
 
     return select

@@ -145,3 +145,21 @@ def test_starters_cross_with_the_baseline(name: str) -> None:
     rng = random.Random(name)
     for _ in range(5):
         assert space.legal(cross(named["llama"], named[name], space, rng, "c"))
+
+
+def test_what_a_crossing_leaves_as_it_was_is_the_same_object(toy_space: Space) -> None:
+    other = chain(*(look(1, 1.0, entry.lineage) for entry in MOTHER.pool))
+    child = mixed(MOTHER, other, toy_space, random.Random(0))
+    own = {entry.lineage: entry for entry in (*MOTHER.pool, *other.pool)}
+    assert all(entry == own[entry.lineage] for entry in child.pool)
+    assert {id(entry) for entry in child.pool} <= {id(e) for e in (*MOTHER.pool, *other.pool)}
+    assert id(child.training) in (id(MOTHER.training), id(other.training))
+
+
+def test_equal_settings_of_other_types_are_no_equals() -> None:
+    whole, real = Part("look", {"heads": 1}), Part("look", {"heads": True})
+    space, rng = Space(installed()), random.Random(0)
+    parents = (chain(Entry(part, lineage="a")) for part in (whole, real))
+    one, other = parents
+    kinds = {type(mixed(one, other, space, rng).pool[0].block.settings["heads"]) for _ in range(40)}
+    assert kinds == {int, bool}
