@@ -98,13 +98,13 @@ class Traits:
     def table(self, names: Iterable[str]) -> tuple[dict[Trait, int], npt.NDArray[np.float32]]:
         """Return the columns of a table (genomes, traits) and the table: 1 for what each has."""
         owned = [self._of[name] for name in names]
-        used = sorted(set[int]().union(*owned))
+        every = list(self._numbers)
+        used = sorted(set[int]().union(*owned), key=every.__getitem__)  # whoever was read first
         column = np.zeros(len(self._numbers), dtype=np.intp)
         column[used] = np.arange(len(used))
         table = np.zeros((len(owned), len(used)), dtype=np.float32)  # whose counts stay exact
         for row, numbers in zip(table, owned, strict=True):
             row[column[numbers]] = 1.0
-        every = list(self._numbers)
         return {every[number]: place for place, number in enumerate(used)}, table
 
 

@@ -193,15 +193,25 @@ def test_shares_follow_a_population_that_moves_on() -> None:
     assert aged["new"] > aged["old"] + 0.5
 
 
-def test_peers_with_the_same_records_have_the_same_shares_bit_for_bit() -> None:
-    rng = Random(2)
-    names = {str(number): rng.choice("xyz") for number in range(50)}
+@given(st.integers(0, 2**32))
+def test_peers_with_the_same_records_have_the_same_shares_bit_for_bit(seed: int) -> None:
+    """Whatever the order in which records came and genomes were read."""
+    rng = Random(seed)
+    slots = {f"slot {n}": "uvwxyz"[: rng.randint(2, 6)] for n in range(8)}
+    names = {
+        str(number): [Trait(s, rng.choice(v)) for s, v in slots.items() if rng.random() < 0.8]
+        for number in range(50)
+    }
     told = [(result(name, rng.random()), 1.0) for name in names]
-    mine = Shares(standings(scores_by_rung(told)), Traits(colours(names)))
+    births = {name: number for number, name in enumerate(names)}
+    mine = Shares(standings(scores_by_rung(told)), Traits(names), births)
     rng.shuffle(told)
-    turned = dict(reversed(names.items()))
-    yours = Shares(standings(scores_by_rung(told)), Traits(colours(turned)))
-    assert mine.of("colour") == yours.of("colour")
+    order = rng.sample(sorted(names), len(names))
+    turned = {name: rng.sample(names[name], len(names[name])) for name in order}
+    yours = Shares(standings(scores_by_rung(told)), Traits(turned), dict(reversed(births.items())))
+    assert mine.slots == yours.slots
+    for slot in mine.slots:
+        assert mine.of(slot) == yours.of(slot)
 
 
 @given(st.integers(1, 200))
