@@ -9,12 +9,19 @@ from .errors import CliError, Code
 from .output import notice
 
 FORM = "optuna:URL#STUDY"
-MOST_BYTES = 1 << 19
-"""Of the texts of the genomes together, for the manifest holds them."""
 
 
-def read_history(source: str, space: Space, *, layers: int, most: int) -> tuple[str, ...]:
+def read_history(
+    source: str, space: Space, *, layers: int, most: int, most_bytes: int
+) -> tuple[str, ...]:
     """Return the texts of at most so many genomes of a study; say what was left out.
+
+    Args:
+        source: the study, as ``FORM``.
+        space: where genomes have to be legal.
+        layers: of the genome that training genes are put into.
+        most: how many genomes there may be.
+        most_bytes: of all texts together.
 
     Raises:
         CliError: there is no such study.
@@ -36,7 +43,7 @@ def read_history(source: str, space: Space, *, layers: int, most: int) -> tuple[
     for genome in found.genomes.values():
         text = to_json(genome)
         size += len(text)
-        if len(texts) < most and size <= MOST_BYTES:
+        if len(texts) < most and size <= most_bytes:
             texts.append(text)
     beyond = len(found.genomes) - len(texts)
     more = f"; {beyond} more than half of the population are left out" if beyond else ""

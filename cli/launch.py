@@ -15,15 +15,19 @@ from ..evaluator.preset import PRESETS, Preset, estimated_seconds, preset
 from ..evaluator.task import Task, embedded_task, open_task, text_task
 from ..genome.baselines import BASELINES, LEARNING_RATES, ROPE_BASES
 from ..genome.graph import Genome
-from ..genome.space import Limits
+from ..genome.space import Limits, Space
 from ..genome.text import to_json
 from ..market.manifest import Manifest
 from ..search.looks import CONTENDERS
 from .bounds import limits_of, reference_of, require_room
 from .context import Opened
 from .errors import CliError, Code
+from .own_genomes import read_genomes
 from .places import task_file
 from .settings import OBJECTIVES, RunSettings, parse_amount, parse_limit
+
+MOST_BYTES = 1 << 19
+"""Of the texts of all genomes that are tried first, for the manifest holds them."""
 
 
 @dataclass(frozen=True)
@@ -84,16 +88,7 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
     limits = limits_of(asked, catalog, chosen)
     manifest = _manifest(settings, catalog, chosen, task, limits, asked.get("memory"))
     notes = require_room(manifest, catalog, device, asked)
-    if settings.history is not None:
-        from .history import read_history  # imports optuna, which others do without
-
-        known = read_history(
-            settings.history,
-            manifest.space(catalog),
-            layers=chosen.layers,
-            most=settings.population // 2,
-        )
-        manifest = replace(manifest, history=known)
+    manifest = _with_first(settings, manifest, manifest.space(catalog))
     workers = settings.workers or default_workers(device)
     memory = parse_amount(settings.memory_limit)
     return Launch(manifest, task, chosen, device, workers, memory, notes)
@@ -133,6 +128,7 @@ def tuning(
         tuned=False,
         original=to_json(original),
         history=(),
+        genomes={},
     )
     task = open_task(require_text(run.folder, run.name))
     workers = settings.workers or default_workers(device)
@@ -212,6 +208,25 @@ def default_workers(device: str) -> int:
     import torch
 
     return torch.cuda.device_count()
+
+
+def _with_first(settings: RunSettings, manifest: Manifest, space: Space) -> Manifest:
+    """Return the manifest with the genomes that are to be tried first."""
+    own, history = dict[str, str](), tuple[str, ...]()
+    if settings.genome:
+        most = settings.population
+        own = read_genomes(settings.genome, space, most=most, most_bytes=MOST_BYTES)
+    if settings.history is not None:
+        from .history import read_history  # imports optuna, which others do without
+
+        history = read_history(
+            settings.history,
+            space,
+            layers=manifest.layers,
+            most=settings.population // 2,
+            most_bytes=MOST_BYTES - sum(map(len, own.values())),
+        )
+    return replace(manifest, genomes=own, history=history)
 
 
 def _text(path: str, chosen: Preset) -> Task:

@@ -100,6 +100,14 @@ def run(
             help="Try the genomes of a study first: optuna:URL#STUDY.", rich_help_panel=SEARCH
         ),
     ] = None,
+    genome: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Try a genome of your own first, as export and show --json write it; repeatable.",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     text: Annotated[
         str | None,
         typer.Option(
@@ -162,7 +170,7 @@ def run(
         "objectives": objectives or None, "limit": limit or None,
         "reference": reference or None,
         "search": search, "shares": shares, "screen": screen, "inherit": inherit,
-        "seed": seed, "history": history,
+        "seed": seed, "history": history, "genome": genome or None,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
         "memory_limit": memory_limit, "name": name, "store": store,
     }  # fmt: skip

@@ -54,6 +54,7 @@ class RunSettings(BaseModel):
     screen: bool = True
     seed: int = Field(default=1337, ge=0)
     history: str | None = None
+    genome: tuple[str, ...] = ()
     inherit: bool = False
     text: str | None = None
     size: Literal["auto", "demo", "small", "medium", "large"] = "auto"
@@ -78,6 +79,12 @@ class RunSettings(BaseModel):
             for part in parts
             for each in (part.split(",") if isinstance(part, str) else [part])
         )
+
+    @field_validator("genome", mode="before")
+    @classmethod
+    def _paths(cls, value: object) -> object:
+        """Take a text with commas where several can stand in no other way; paths may have some."""
+        return tuple(map(str.strip, value.split(","))) if isinstance(value, str) else value
 
     @field_validator("objectives", mode="after")
     @classmethod

@@ -187,6 +187,7 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
         "rungs": ", ".join(f"{rung:,}" for rung in manifest.rungs) + " tokens",
         "population": f"{manifest.population}, {manifest.births} births"
         + (", of training genes alone" if manifest.original else "")
+        + (f", {len(manifest.genomes)} of your own" if manifest.genomes else "")
         + (f", {len(manifest.history)} from a history" if manifest.history else ""),
         "objectives": ", ".join(manifest.objectives),
         "limits": ", ".join(f"{name} {value:,.0f}" for name, value in limits.items()),

@@ -16,8 +16,9 @@ from ..genome.space import Limits, Space
 from ..search.looks import REPLICAS as LOOKS
 from .errors import StoreError
 
-FORMAT = 4
-"""Format 1 had no sources, format 2 nothing of what stands here after them up to ``screen``."""
+FORMAT = 5
+"""Format 1 had no sources, format 2 nothing of what stands here after them up to ``screen``, 3 no
+limit of memory and no reference, 4 no ``genomes``."""
 
 _ADDED: Mapping[str, object] = MappingProxyType(
     {
@@ -31,6 +32,7 @@ _ADDED: Mapping[str, object] = MappingProxyType(
         "looks": [],
         "memory_bytes": None,
         "reference": [],
+        "genomes": {},
     }
 )
 """What the runs of earlier formats were like."""
@@ -51,9 +53,9 @@ class Manifest:
     ranked apart, and finals are trained from scratch as ever. ``original`` is the text of the
     genome whose training genes alone are searched, empty where whole genomes are. ``history`` are
     texts of genomes that others found good, to be tried first; what they claimed of them is not
-    kept. ``memory_bytes`` is the most that a finalist may have taken, as measured. ``reference``
-    has a value of each of several objectives, which hypervolumes are taken from; runs of earlier
-    formats have none.
+    kept. ``genomes`` are texts of the user's own by name, which go before them. ``memory_bytes`` is
+    the most that a finalist may have taken, as measured. ``reference`` has a value of each of
+    several objectives, which hypervolumes are taken from; runs of earlier formats have none.
     """
 
     program: str
@@ -92,6 +94,7 @@ class Manifest:
     history: tuple[str, ...] = ()
     memory_bytes: int | None = None
     reference: tuple[float, ...] = ()
+    genomes: Mapping[str, str] = field(default_factory=dict[str, str])
     format: int = FORMAT
 
     @property

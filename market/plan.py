@@ -33,9 +33,9 @@ from .manifest import Manifest
 class Plan:
     """The stages of a run over the results that it was told of.
 
-    Tuning of the Llama baseline goes first, then trials of the history and of blocks that join,
-    then the evolution and second looks at its best; the finals of the baselines fill workers that
-    these leave idle, the finals of the chosen come last.
+    Tuning of the Llama baseline goes first, then trials of the user's own genomes, of the history
+    and of blocks that join, then the evolution and second looks at its best; the finals of the
+    baselines fill workers that these leave idle, the finals of the chosen come last.
 
     Where the manifest names an ``original``, what evolves is its training genes, by TPE, and it is
     the only baseline.
@@ -275,14 +275,15 @@ class _Deaf:
 
 
 class _Trials:
-    """A stage of trials at the lowest rung: of the genomes of the history, and of blocks that join.
+    """A stage of trials at the lowest rung: the user's own genomes, the history, blocks that join.
 
     What was claimed of the history is not known here: it is evaluated like anything else.
     """
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._agendas = [self._history()] if plan.manifest.history else []
+        texts = (self._own(), self._history())
+        self._agendas = [self._texts(several) for several in texts if several]
         self._closed = False
 
     @property
@@ -307,10 +308,16 @@ class _Trials:
             for agenda in self._agendas:
                 agenda.tell([event])
 
-    def _history(self) -> Agenda:
+    def _own(self) -> Sequence[tuple[str, str]]:
+        named = sorted(self._plan.manifest.genomes.items())
+        return [(f"genome:{name}", text) for name, text in named]
+
+    def _history(self) -> Sequence[tuple[str, str]]:
+        return [("history", text) for text in self._plan.manifest.history]
+
+    def _texts(self, several: Sequence[tuple[str, str]]) -> Agenda:
         catalog = self._plan.space.catalog
-        genomes = [from_json(text, catalog) for text in self._plan.manifest.history]
-        return self._planned([("history", genome) for genome in genomes])
+        return self._planned([(origin, from_json(text, catalog)) for origin, text in several])
 
     def _agenda(self, names: Sequence[str]) -> Agenda:
         space, layers = self._plan.space, self._plan.manifest.layers

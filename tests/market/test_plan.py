@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from json import dumps, loads
 from random import Random
 
 import pytest
@@ -312,3 +313,40 @@ def test_a_closed_run_lets_its_history_be() -> None:
     log = events(Plan(manifest, CATALOG), close_after=GRID + 1)
     assert sum(a.origin == "history" for a in asks(log)) < 4
     assert any(stage(a) == "baseline" for a in asks(log))
+
+
+def test_own_genomes_are_tried_before_the_history_under_their_names() -> None:
+    found, names = told(3)
+    b, a, _ = found.history
+    manifest = replace(found, genomes={"b": b, "a": a})
+    assert Manifest.from_dict(loads(dumps(manifest.to_dict()))) == manifest
+    plan = Plan(manifest, CATALOG)
+    log = events(plan, workers=2)
+    searched = [each for each in asks(log) if stage(each) == "search"][:3]
+    assert [plan.identify(each.genome) for each in searched] == [names[1], names[0], names[2]]
+    assert [each.origin for each in searched] == ["genome:a", "genome:b", "history"]
+    assert plan.evolution.population.births == MANIFEST.births
+    assert replay(Plan(manifest, CATALOG).search, log, author="me") is None
+
+
+def test_a_resumed_run_goes_on_with_its_own_genomes() -> None:
+    found, _ = told(4)
+    manifest = replace(found, history=(), genomes=dict(zip("abcd", found.history, strict=True)))
+    log = events(Plan(manifest, CATALOG))
+    second = next(n for n, e in enumerate(log) if isinstance(e, Asked) and is_second(e))
+    resumed = Plan(Manifest.from_dict(loads(dumps(manifest.to_dict()))), CATALOG)
+    resumed.search.tell(log[:second])
+    for number, event in enumerate(log[second:], start=second):
+        if isinstance(event, Asked):
+            assert resumed.search.ask(event.assignment.birth) == event.assignment, number
+        resumed.search.tell([event])
+    assert resumed.search.done
+
+
+def is_second(event: Asked) -> bool:
+    return event.assignment.origin == "genome:b"
+
+
+def test_a_manifest_of_the_fourth_format_has_no_genomes() -> None:
+    old = {k: v for k, v in MANIFEST.to_dict().items() if k != "genomes"} | {"format": 4}
+    assert Manifest.from_dict(old) == MANIFEST
