@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..blocks.declaration import Declaration
-from ..blocks.ranges import Integer, Range, Real, Value
+from ..blocks.ranges import Choice, Integer, Range, Real, Value
 from ..blocks.registry import Catalog
 from .genes import SEGMENTS, TRAINING
 from .graph import EMBEDDING, Entry, Genome, Part, Visit
@@ -55,12 +55,16 @@ def bin_text(range_: Range, value: Value) -> str:
     """Return the name of a value among those that count as one: its stretch of a range."""
     if not isinstance(range_, Integer | Real):
         return str(value)
-    low, high, place = float(range_.low), float(range_.high), float(value)
-    if range_.log:
-        low, high, place = math.log(low), math.log(high), math.log(place)
+    low, high, place = _scaled(range_, range_.low, range_.high, value)
     number = min(BINS - 1, int(BINS * (place - low) / (high - low))) if high > low else 0
-    ends = (low + (high - low) * edge / BINS for edge in (number, number + 1))
-    return "..".join(f"{math.exp(end) if range_.log else end:.3g}" for end in ends)
+    return _stretch(range_, number)
+
+
+def bin_texts(range_: Range) -> list[str]:
+    """Return the names of all options or stretches of a range, each once."""
+    if isinstance(range_, Integer | Real):
+        return list(dict.fromkeys(_stretch(range_, number) for number in range(BINS)))
+    return list(map(str, range_.options)) if isinstance(range_, Choice) else []
 
 
 def block_trait(declared: Declaration) -> Trait:
@@ -96,6 +100,17 @@ def training_trait(name: str, value: Value) -> Trait:
 def block_name(genome: Genome, read: int) -> str:
     """Return the name of the block that a read is the value of."""
     return "embedding" if read == EMBEDDING else genome.pool[genome.route[read].block].block.name
+
+
+def _stretch(range_: Integer | Real, number: int) -> str:
+    low, high = _scaled(range_, range_.low, range_.high)
+    ends = (low + (high - low) * edge / BINS for edge in (number, number + 1))
+    return "..".join(f"{math.exp(end) if range_.log else end:.3g}" for end in ends)
+
+
+def _scaled(range_: Integer | Real, *values: Value) -> list[float]:
+    """Return numbers as they lie on a range: by their logarithms where it is one of orders."""
+    return [math.log(float(value)) if range_.log else float(value) for value in values]
 
 
 def _role(declared: Declaration) -> str:
