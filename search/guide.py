@@ -10,6 +10,7 @@ from ..genome.traits import Trait
 from .breeding import TraitBreeding
 from .credit import Credit
 from .population import Population
+from .priors import NONE, Priors
 from .proposals import Proposal, Proposer
 from .shares import Shares, Traits, floor_of
 
@@ -61,8 +62,13 @@ class Guide:
         return alike[0] if len(alike) == 1 else rng.choice(alike)
 
 
-def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -> Proposer:
-    """Return the proposer that *make* makes of the breeding guided by what is known at each ask."""
+def guided(
+    make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding, priors: Priors = NONE
+) -> Proposer:
+    """Return the proposer that *make* makes of the breeding guided by what is known at each ask.
+
+    What is known begins with *priors*.
+    """
     known = Traits()
     last: list[tuple[int, Proposer]] = []
 
@@ -73,7 +79,8 @@ def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -
             if name not in known:
                 known.add(name, breeding.traits(population.genomes[name]))
         births = {name: number for number, name in enumerate(names)}
-        return Guide(Shares(standings, known, births), Credit(standings, population.origins))
+        credit = Credit(standings, population.origins)
+        return Guide(Shares(standings, known, births, priors), credit)
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
         version = population.snapshot.version
