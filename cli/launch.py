@@ -24,6 +24,7 @@ from .context import Opened
 from .errors import CliError, Code
 from .own_genomes import read_genomes
 from .places import task_file
+from .priors import prior_text, read_priors
 from .settings import OBJECTIVES, RunSettings, parse_amount, parse_limit
 
 MOST_BYTES = 1 << 19
@@ -88,7 +89,10 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
     limits = limits_of(asked, catalog, chosen)
     manifest = _manifest(settings, catalog, chosen, task, limits, asked.get("memory"))
     notes = require_room(manifest, catalog, device, asked)
-    manifest = _with_first(settings, manifest, manifest.space(catalog))
+    space = manifest.space(catalog)
+    manifest = _with_first(settings, manifest, space)
+    priors = read_priors(settings.prior, space) if settings.prior else {}
+    manifest = replace(manifest, priors={prior_text(t): value for t, value in priors.items()})
     workers = settings.workers or default_workers(device)
     memory = parse_amount(settings.memory_limit)
     return Launch(manifest, task, chosen, device, workers, memory, notes)
@@ -129,6 +133,7 @@ def tuning(
         original=to_json(original),
         history=(),
         genomes={},
+        priors={},
     )
     task = open_task(require_text(run.folder, run.name))
     workers = settings.workers or default_workers(device)

@@ -100,6 +100,15 @@ def run(
             help="Try the genomes of a study first: optuna:URL#STUDY.", rich_help_panel=SEARCH
         ),
     ] = None,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SLOT=VALUE[:STRENGTH]",
+            help="Expect good of a trait, such as mixer=retention or attention.heads=4:0.2, until "
+            "results say otherwise; a negative strength expects bad. [0.1 of a standing]",
+            rich_help_panel=SEARCH,
+        ),
+    ] = None,
     genome: Annotated[
         list[str] | None,
         typer.Option(
@@ -171,6 +180,7 @@ def run(
         "reference": reference or None,
         "search": search, "shares": shares, "screen": screen, "inherit": inherit,
         "seed": seed, "history": history, "genome": genome or None,
+        "prior": prior or None,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
         "memory_limit": memory_limit, "name": name, "store": store,
     }  # fmt: skip

@@ -37,6 +37,9 @@ SUFFIXES = {
     "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30,
 }  # fmt: skip
 
+STRENGTH, STRONGEST = 0.1, 0.5
+"""What a prior expects a trait to add to the standing of a genome unless it says, and the most."""
+
 
 class RunSettings(BaseModel):
     """Everything that can be set for ``run``; the names are those of the flags."""
@@ -55,6 +58,7 @@ class RunSettings(BaseModel):
     seed: int = Field(default=1337, ge=0)
     history: str | None = None
     genome: tuple[str, ...] = ()
+    prior: tuple[str, ...] = ()
     inherit: bool = False
     text: str | None = None
     size: Literal["auto", "demo", "small", "medium", "large"] = "auto"
@@ -65,7 +69,7 @@ class RunSettings(BaseModel):
     store: str = "sqlite:///runs/praxis-evolve.db"
     name: str | None = None
 
-    @field_validator("objectives", "limit", "reference", mode="before")
+    @field_validator("objectives", "limit", "reference", "prior", mode="before")
     @classmethod
     def _listed(cls, value: object) -> object:
         """Take lists, texts with commas, and lists of such texts."""
@@ -110,6 +114,17 @@ class RunSettings(BaseModel):
         search = info.data.get("search", "evolution")
         if value and search != "evolution":
             raise ValueError(f"only the search 'evolution' can inherit weights, not {search!r}")
+        return value
+
+    @field_validator("prior", mode="after")
+    @classmethod
+    def _prior(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        _refuse_twice("prior", ["=".join(parse_prior(text)[:2]) for text in value])
+        search = info.data.get("search", "evolution")
+        if value and search != "evolution":
+            raise ValueError(f"only the search 'evolution' assigns by shares, not {search!r}")
+        if value and not info.data.get("shares", True):
+            raise ValueError("shares begin with priors, and --no-shares leaves shares out")
         return value
 
     @field_validator("limit", mode="after")
@@ -236,6 +251,25 @@ def parse_reference(text: str) -> tuple[str, float]:
     if not 0 < found[1] < math.inf:
         raise ValueError(f"{value!r} is not a value above 0; write bpb=4.5 or flops=2M")
     return found
+
+
+def parse_prior(text: str) -> tuple[str, str, float]:
+    """Return slot, value and strength of a prior such as ``mixer=retention`` or ``tied=True:-0.2``.
+
+    Raises:
+        ValueError: it is not such a text, or the strength is out of its range.
+    """
+    named, _, strength = text.partition(":")
+    slot, _, value = (part.strip() for part in named.partition("="))
+    if not slot or not value:
+        raise ValueError(f"{text!r} is not a prior; write SLOT=VALUE or SLOT=VALUE:STRENGTH")
+    found = _number(strength) if ":" in text else STRENGTH
+    if not -STRONGEST <= found <= STRONGEST:
+        raise ValueError(
+            f"the strength {strength!r} is not a number from -{STRONGEST} to {STRONGEST}, which "
+            "is what a trait is expected to add to a standing of 0 to 1"
+        )
+    return slot, value, found
 
 
 def _number(text: str) -> float:

@@ -12,10 +12,12 @@ from .output import answer, answer_json, answer_table
 
 if TYPE_CHECKING:
     from ..search.credit import Credit, Gain
+    from ..search.priors import Priors
     from ..search.shares import Share, Shares
     from .context import Opened
 
 COLUMNS = ("slot", "trait", "genomes>", "standing>", "share>")
+PRIOR = "prior>"
 OPERATORS = ("operator", "children>", "gain>")
 FEW = ("mixer", "feed-forward", "residual", "norm", "embedding", "exit", "router", "prelude")
 """The slots that are shown unless others are asked for."""
@@ -37,18 +39,23 @@ def shares(
     with opened(store_of(store), run) as found:
         known = shares_of(found)
         credit = credit_of(found)
-        names = _slots(known, slot or [], everything=everything or json)
+        priors = found.manifest.expected
+        few = list(dict.fromkeys((*FEW, *(trait.slot for trait in priors))))
+        names = _slots(known, slot or [], known.slots if everything or json else few)
         if json:
-            rows = {name: list(map(_json, known.of(name))) for name in names}
+            rows = {name: [_json(each, priors) for each in known.of(name)] for name in names}
             operators = {name: _json_credit(credit.of(name)) for name in credit.operators}
             answer_json("shares/2", run=found.name, slots=rows, operators=operators)
             return
-        answer_table(COLUMNS, [row for name in names for row in _rows(known.of(name))])
+        columns = (*COLUMNS, PRIOR) if priors else COLUMNS
+        answer_table(columns, [row for name in names for row in _rows(known.of(name), priors)])
         answer(
             "standing: the share of other genomes that are worse than one with the trait, all else "
             "middling; 95 %"
         )
         answer("share: the chance to be drawn for the slot by Thompson sampling with a floor")
+        if priors:
+            answer("prior: what the run expected the trait to add to a standing, before results")
         if not slot:
             answer_table(OPERATORS, _credit_rows(credit))
             answer("gain: in standing on the better parent, none where the child is worse; 95 %")
@@ -80,10 +87,12 @@ def shares_of(run: Opened) -> Shares:
         places,
         Traits({name: traits(population.genomes[name], run.catalog) for name in here}),
         {name: number for number, name in enumerate(here)},
+        run.manifest.expected,
     )
 
 
-def _slots(known: Shares, asked: list[str], *, everything: bool) -> list[str]:
+def _slots(known: Shares, asked: list[str], usual: list[str]) -> list[str]:
+    """Return the slots that are asked for, or else those of the *usual* that there are."""
     slots = known.slots
     for name in asked:
         if name not in slots:
@@ -92,12 +101,10 @@ def _slots(known: Shares, asked: list[str], *, everything: bool) -> list[str]:
                 cure=f"name one of: {', '.join(slots) or 'none yet, the run has no results'}",
                 code=Code.NOT_FOUND,
             )
-    if asked:
-        return asked
-    return slots if everything else [name for name in FEW if name in slots]
+    return asked or [name for name in usual if name in slots]
 
 
-def _rows(several: list[Share]) -> list[list[str]]:
+def _rows(several: list[Share], priors: Priors) -> list[list[str]]:
     return [
         [
             each.trait.slot,
@@ -105,9 +112,14 @@ def _rows(several: list[Share]) -> list[list[str]]:
             str(each.genomes),
             f"{each.mean:.2f} ± {each.half_interval:.2f}",
             f"{100 * each.share:.1f} %",
+            *([_prior(each, priors)] if priors else []),
         ]
         for each in several
     ]
+
+
+def _prior(share: Share, priors: Priors) -> str:
+    return f"{priors[share.trait]:+g}" if share.trait in priors else ""
 
 
 def _credit_rows(credit: Credit) -> list[list[str]]:
@@ -126,11 +138,12 @@ def _json_credit(gain: Gain) -> dict[str, Any]:
     }
 
 
-def _json(share: Share) -> dict[str, Any]:
+def _json(share: Share, priors: Priors) -> dict[str, Any]:
     return {
         "trait": share.trait.value,
         "genomes": share.genomes,
         "standing": share.mean,
         "standing_half_interval": share.half_interval,
         "share": share.share,
+        "prior": priors.get(share.trait),
     }

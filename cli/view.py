@@ -191,11 +191,16 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
         + (f", {len(manifest.history)} from a history" if manifest.history else ""),
         "objectives": ", ".join(manifest.objectives),
         "limits": ", ".join(f"{name} {value:,.0f}" for name, value in limits.items()),
+        **({"priors": _priors_text(manifest.priors)} if manifest.priors else {}),
         **({"weights": "inherited in the search, finals from scratch"} if manifest.inherit else {}),
         "seed": str(manifest.seed),
         "catalog": f"{len(manifest.blocks)} entries, {manifest.catalog[:12]}",
         "program": f"praxis-evolve {manifest.program}",
     }
+
+
+def _priors_text(priors: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} {strength:+g}" for name, strength in priors.items())
 
 
 def _floors(manifest: Manifest, task: Task) -> dict[str, float]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..blocks.declaration import Declaration
-from ..blocks.ranges import Integer, Range, Real, Value
+from ..blocks.ranges import Choice, Integer, Range, Real, Value
 from ..blocks.registry import Catalog
 from .genes import SEGMENTS, TRAINING
 from .graph import EMBEDDING, Entry, Genome, Part, Visit
@@ -82,6 +82,13 @@ def bin_text(range_: Range, value: Value) -> str:
     low, high, texts = _stretches.of(range_, None, lambda: _cut(range_))
     place = math.log(float(value)) if range_.log else float(value)
     return texts[min(BINS - 1, int(BINS * (place - low) / (high - low))) if high > low else 0]
+
+
+def bin_texts(range_: Range) -> list[str]:
+    """Return the names of all options or stretches of a range, each once."""
+    if isinstance(range_, Integer | Real):
+        return list(dict.fromkeys(_stretches.of(range_, None, lambda: _cut(range_))[2]))
+    return list(map(str, range_.options)) if isinstance(range_, Choice) else []
 
 
 def _cut(range_: Integer | Real) -> tuple[float, float, tuple[str, ...]]:

@@ -13,12 +13,13 @@ from typing import Any, cast
 
 from ..blocks.registry import Catalog
 from ..genome.space import Limits, Space
+from ..genome.traits import Trait
 from ..search.looks import REPLICAS as LOOKS
 from .errors import StoreError
 
 FORMAT = 5
 """Format 1 had no sources, format 2 nothing of what stands here after them up to ``screen``, 3 no
-limit of memory and no reference, 4 no ``genomes``."""
+limit of memory and no reference, 4 no ``genomes`` and no ``priors``."""
 
 _ADDED: Mapping[str, object] = MappingProxyType(
     {
@@ -33,6 +34,7 @@ _ADDED: Mapping[str, object] = MappingProxyType(
         "memory_bytes": None,
         "reference": [],
         "genomes": {},
+        "priors": {},
     }
 )
 """What the runs of earlier formats were like."""
@@ -56,6 +58,7 @@ class Manifest:
     kept. ``genomes`` are texts of the user's own by name, which go before them. ``memory_bytes`` is
     the most that a finalist may have taken, as measured. ``reference`` has a value of each of
     several objectives, which hypervolumes are taken from; runs of earlier formats have none.
+    ``priors`` are what is expected of traits, by ``slot=value``.
     """
 
     program: str
@@ -95,6 +98,7 @@ class Manifest:
     memory_bytes: int | None = None
     reference: tuple[float, ...] = ()
     genomes: Mapping[str, str] = field(default_factory=dict[str, str])
+    priors: Mapping[str, float] = field(default_factory=dict[str, float])
     format: int = FORMAT
 
     @property
@@ -112,6 +116,12 @@ class Manifest:
         """The most of what only measuring shows, by the names of objectives."""
         limits = {"peak_memory_bytes": self.memory_bytes}
         return {name: float(limit) for name, limit in limits.items() if limit is not None}
+
+    @property
+    def expected(self) -> Mapping[Trait, float]:
+        """What traits are expected to add to the standing of a genome."""
+        named = {name: name.partition("=") for name in self.priors}
+        return {Trait(slot, value): self.priors[n] for n, (slot, _, value) in named.items()}
 
     @property
     def rival(self) -> str:

@@ -171,6 +171,7 @@ class Plan:
             screen=manifest.screen,
             judge=Apart() if manifest.inherit else None,
             limits=manifest.measured_limits,
+            priors=manifest.expected,
         )
         return algorithm(manifest.search)(self.species, terms)
 

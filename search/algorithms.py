@@ -16,6 +16,7 @@ from typing import Protocol, cast
 
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
+from ..genome.traits import Trait
 from .base import Search
 from .breeding import TraitBreeding
 from .coding import Coding
@@ -25,6 +26,7 @@ from .judging import Judge
 from .local_search import LocalSearch
 from .objectives import QUALITY, Objective
 from .population import Population
+from .priors import Priors
 from .random import random_search
 
 ENTRY_POINTS = "praxis_evolve.searches"
@@ -61,6 +63,7 @@ class Terms:
         judge: what ranks in ``evolution``; bits per byte from scratch unless given.
         limits: the most of what is measured, by the names of objectives. Finalists keep them
             whatever the algorithm makes of them.
+        priors: what is expected of traits, for the shares of ``evolution`` to begin with.
     """
 
     seed: int
@@ -73,6 +76,7 @@ class Terms:
     screen: bool = True
     judge: Judge | None = None
     limits: Mapping[str, float] = field(default_factory=dict[str, float])
+    priors: Priors = field(default_factory=dict[Trait, float])
 
 
 Algorithm = Callable[[TraitBreeding, Terms], Breeder]
@@ -132,6 +136,7 @@ def _evolution(breeding: TraitBreeding, terms: Terms) -> Breeder:
         screen=terms.screen,
         judge=terms.judge,
         limits=terms.limits,
+        priors=terms.priors,
     )
 
 

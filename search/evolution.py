@@ -18,6 +18,7 @@ from .judging import Judge
 from .measures import NOTHING
 from .niches import NICHED, with_niches
 from .objectives import QUALITY, Objective
+from .priors import NONE, Priors
 from .proposals import (
     Proposer,
     crossing,
@@ -68,6 +69,7 @@ def regularized_evolution(
     screen: bool = True,
     judge: Judge | None = None,
     limits: Mapping[str, float] = NOTHING,
+    priors: Priors = NONE,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
 
@@ -91,6 +93,7 @@ def regularized_evolution(
         screen: whether children are the most promising of several by a surrogate.
         judge: what ranks; bits per byte from scratch unless given.
         limits: the most of what is measured, by name.
+        priors: what is expected of traits, for shares to begin with.
 
     Raises:
         ValueError: a share of children is not from 0 to 1.
@@ -117,7 +120,7 @@ def regularized_evolution(
             return mixed(*made)
         return mixed(*((w, screened(fresh((each,), identify), choose)) for w, each in made))
 
-    children = guided(kinds, breeding) if shares else kinds(breeding)
+    children = guided(kinds, breeding, priors) if shares else kinds(breeding)
     sample = sampling(breeding)
     spread = balanced(breeding) if shares else sample
     founders = first(starting(starters or {}, breeding.identify), spread)

@@ -11,6 +11,7 @@ from ..genome.traits import Trait
 from .breeding import TraitBreeding
 from .credit import Credit
 from .population import Population
+from .priors import NONE, Priors
 from .proposals import Proposal, Proposer
 from .shares import HORIZON, Shares, Traits, floor_of
 
@@ -62,8 +63,13 @@ class Guide:
         return alike[0] if len(alike) == 1 else rng.choice(alike)
 
 
-def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -> Proposer:
-    """Return the proposer that *make* makes of the breeding guided by what is known at each ask."""
+def guided(
+    make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding, priors: Priors = NONE
+) -> Proposer:
+    """Return the proposer that *make* makes of the breeding guided by what is known at each ask.
+
+    What is known begins with *priors*.
+    """
     known = Traits()
     last: list[tuple[int, Proposer]] = []
 
@@ -77,7 +83,7 @@ def guided(make: Callable[[TraitBreeding], Proposer], breeding: TraitBreeding) -
         births = {name: number for number, name in enumerate(names)}
         recent = {name: standings[name] for name in names}
         credit = Credit(standings.by_name(), population.origins)
-        return Guide(Shares(recent, known, births), credit)
+        return Guide(Shares(recent, known, births, priors), credit)
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
         version = population.snapshot.version

@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from ..genome.traits import Trait
 from .linear import Floats, decomposed, inverse, root, solved
+from .priors import NONE, Expected, Priors
 
 EVEN = 1 / 12
 """The variance of standings, which are even between 0 and 1."""
@@ -115,6 +116,7 @@ class Shares:
         standings: from 0 to 1 by genome.
         traits: of these genomes; those without a standing are passed over.
         births: when genomes were born, in any numbers that rise; by default all count alike.
+        priors: what is expected of traits; results override it.
     """
 
     def __init__(
@@ -122,36 +124,45 @@ class Shares:
         standings: Mapping[str, float],
         traits: Traits,
         births: Mapping[str, int] | None = None,
+        priors: Priors = NONE,
     ) -> None:
         weights = _weights([name for name in standings if name in traits], births or {})
         self._places, self._rows = traits.table(weights)
         above = np.array([standings[name] - 0.5 for name in weights])
         counts = np.array(list(weights.values()))
         self._contrasts = Contrasts(self._rows, [trait.slot for trait in self._places])
+        self._priors = priors
+        self._expected = Expected(priors, self._places, self._contrasts.usual)
+        above = above - self._expected.standings(self._contrasts.rows)  # what is not expected
         size = max(float(self._rows.sum(axis=1).mean()), 1.0) if weights else 1.0
         self._effects = Effects(self._contrasts.rows, above, counts, size=size) if weights else None
         self._known: dict[Trait, Posterior] = {}
 
     @property
     def slots(self) -> list[str]:
-        """The slots that something is known of, in order."""
-        return sorted({trait.slot for trait in self._places})
+        """The slots that something is known or expected of, in order."""
+        return sorted({trait.slot for trait in (*self._places, *self._priors)})
 
     def posterior(self, trait: Trait) -> Posterior:
         """Return what is known of a trait."""
         if self._effects is None:
-            return Posterior(0, 0.5, math.sqrt(EVEN))
+            return Posterior(0, 0.5 + self._expected.of(trait), math.sqrt(EVEN))
         known = self._known.get(trait)
         if known is None:
             place = self._places.get(trait)
             owners = 0 if place is None else int(self._rows[:, place].sum())
             mean, spread = self._effects.of(*self._contrasts.to_usual(trait.slot, place))
+            mean += round(self._expected.of(trait), DIGITS)
             known = self._known[trait] = Posterior(owners, 0.5 + mean, spread)
         return known
 
     def of(self, slot: str, options: Sequence[str] = ()) -> list[Share]:
-        """Return the shares of a slot's known values and of *options*, the largest first."""
-        known = {trait.value for trait in self._places if trait.slot == slot}
+        """Return the shares of a slot's values, known and expected, and of *options*.
+
+        The largest comes first.
+        """
+        every = (*self._places, *self._priors)
+        known = {trait.value for trait in every if trait.slot == slot}
         several = [Trait(slot, value) for value in sorted({*known, *options})]
         posteriors = [self.posterior(trait) for trait in several]
         chances = floored(best_of(posteriors))
@@ -180,11 +191,12 @@ class Contrasts:
         member = np.zeros((len(slots), len(self._slots)))
         member[np.arange(len(slots)), self._slot] = 1.0
         filled = has @ member  # (genomes, slots): how many traits of each slot a genome has
-        self._usual = has.sum(axis=0) / filled.sum(axis=0)[self._slot]  # (traits,)
-        self.rows = has - filled[:, self._slot] * self._usual
+        self.usual = has.sum(axis=0) / filled.sum(axis=0)[self._slot]
+        """(traits,) How usual each is where its slot is filled; 1 in all of a slot."""
+        self.rows = has - filled[:, self._slot] * self.usual
         """(genomes, traits) How far each genome has more of a trait than is usual."""
-        self._usual_row = (self.rows * self._usual) @ member  # (genomes, slots)
-        self._usual_size = self._usual**2 @ member  # (slots,)
+        self._usual_row = (self.rows * self.usual) @ member  # (genomes, slots)
+        self._usual_size = self.usual**2 @ member  # (slots,)
 
     def to_usual(self, slot: str, place: int | None) -> tuple[Floats, float]:
         """Return what a trait in the place of the usual of its slot changes.
@@ -198,7 +210,7 @@ class Contrasts:
         usual, size = self._usual_row[:, number], float(self._usual_size[number])
         if place is None:
             return -usual, 1.0 + size
-        return self.rows[:, place] - usual, 1.0 + size - 2.0 * float(self._usual[place])
+        return self.rows[:, place] - usual, 1.0 + size - 2.0 * float(self.usual[place])
 
 
 def floor_of(options: int) -> float:

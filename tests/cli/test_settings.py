@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from praxis_evolve.cli.errors import CliError, Code
-from praxis_evolve.cli.settings import layered, parse_amount, parse_limit, user_file
+from praxis_evolve.cli.settings import (
+    STRENGTH,
+    layered,
+    parse_amount,
+    parse_limit,
+    parse_prior,
+    user_file,
+)
 
 
 @pytest.mark.parametrize(
@@ -71,6 +78,13 @@ def test_limits_may_be_repeated_or_stand_in_one_text() -> None:
     ]  # fmt: skip
 
 
+def test_priors_have_a_usual_strength_or_one_of_their_own() -> None:
+    found = layered({"prior": ["mixer=mha, after mha=glu:-0.2", "learning_rate=1e-2:0.5"]})
+    assert [parse_prior(text) for text in found.settings.prior] == [
+        ("mixer", "mha", STRENGTH), ("after mha", "glu", -0.2), ("learning_rate", "1e-2", 0.5),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("flags", "why"),
     [
@@ -81,6 +95,16 @@ def test_limits_may_be_repeated_or_stand_in_one_text() -> None:
         ({"reference": "params=5M"}, "'params' is none of the objectives, which are bpb, flops"),
         ({"reference": "bpb=-1"}, "'-1' is not a value above 0"),
         ({"reference": "bpb=4", "objectives": "bpb"}, "one objective has no hypervolume"),
+        ({"prior": "mixer"}, "'mixer' is not a prior; write SLOT=VALUE"),
+        ({"prior": "=glu"}, "'=glu' is not a prior"),
+        ({"prior": "mixer=:0.1"}, "'mixer=:0.1' is not a prior"),
+        ({"prior": "mixer=glu:"}, "the strength '' is not a number from -0.5 to 0.5"),
+        ({"prior": "mixer=glu:much"}, "the strength 'much' is not a number from -0.5 to 0.5"),
+        ({"prior": "mixer=glu:nan"}, "the strength 'nan' is not a number from -0.5 to 0.5"),
+        ({"prior": "mixer=glu:-0.6"}, "which is what a trait is expected to add to a standing"),
+        ({"prior": "mixer=glu:0.2,mixer=glu"}, "the prior 'mixer=glu' is given twice"),
+        ({"prior": "mixer=glu", "shares": False}, "--no-shares leaves shares out"),
+        ({"prior": "mixer=glu", "search": "random"}, "only the search 'evolution' assigns by"),
     ],
 )
 def test_what_cannot_be_is_refused(flags: dict[str, object], why: str) -> None:

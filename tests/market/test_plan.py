@@ -13,6 +13,7 @@ from praxis_evolve.genome.baselines import LEARNING_RATES, ROPE_BASES
 from praxis_evolve.genome.identity import architecture_id, genome_id
 from praxis_evolve.genome.starters import llama
 from praxis_evolve.genome.text import to_json
+from praxis_evolve.genome.traits import Trait, training_trait
 from praxis_evolve.market.errors import StoreError
 from praxis_evolve.market.manifest import FORMAT, Manifest
 from praxis_evolve.market.plan import Plan
@@ -347,6 +348,26 @@ def is_second(event: Asked) -> bool:
     return event.assignment.origin == "genome:b"
 
 
-def test_a_manifest_of_the_fourth_format_has_no_genomes() -> None:
-    old = {k: v for k, v in MANIFEST.to_dict().items() if k != "genomes"} | {"format": 4}
+def test_a_manifest_of_the_fourth_format_has_neither_genomes_nor_priors() -> None:
+    new = ("genomes", "priors")
+    old = {k: v for k, v in MANIFEST.to_dict().items() if k not in new} | {"format": 4}
     assert Manifest.from_dict(old) == MANIFEST
+
+
+def test_priors_guide_children_and_a_run_that_is_resumed_or_replayed() -> None:
+    rate = training_trait("learning_rate", 0.02)
+    named = {"norm=layernorm": 0.5, "after glu=mingru": -0.2, f"learning_rate={rate.value}": 0.5}
+    manifest = replace(MANIFEST, priors=named, births=4 * MANIFEST.population)
+    assert manifest.expected == {
+        Trait("norm", "layernorm"): 0.5,
+        Trait("after glu", "mingru"): -0.2,
+        rate: 0.5,
+    }
+    kept = Manifest.from_dict(loads(dumps(manifest.to_dict())))
+    assert kept == manifest
+    log = events(Plan(manifest, CATALOG), workers=2)
+    assert replay(Plan(kept, CATALOG).search, log, author="me") is None
+    without = replay(Plan(replace(manifest, priors={}), CATALOG).search, log, author="me")
+    assert without is not None  # a child: founders are the same
+    born = [each for each in asks(log) if stage(each) == "search" and each.origin != "promote"]
+    assert without.logged in born[MANIFEST.population :]

@@ -170,6 +170,71 @@ def test_a_search_with_shares_finds_what_was_planted_sooner():
     assert sum(gains) > 0, "the best word of a run with shares is no better"
 
 
+def right_letters(toy: Toy) -> list[Trait]:
+    """Return the letter of each place that is right, whatever stands at the others."""
+    found = list[Trait]()
+    for place in range(toy.length):
+        words = [[n if at == place else 0 for at in range(toy.length)] for n in range(toy.letters)]
+        best = min(words, key=lambda word: toy.truth(toy.spell(word, "")))
+        found.append(Trait(str(place), str(best[place])))
+    return found
+
+
+def frequency(toy: Toy, wanted: list[Trait], strength: float) -> tuple[float, list[str]]:
+    """Return how often the first eight children have traits of a prior; and the founders."""
+    search = regularized_evolution(
+        toy,
+        seed=toy.seed,
+        ladder=Ladder((100,)),
+        population=16,
+        births=24,
+        screen=False,
+        priors=dict.fromkeys(wanted, strength),
+    )
+    born = [each.genome for each in at_work(search, toy.evaluate, toy.seed)]
+    has = [len(toy.traits(genome) & {*wanted}) / len(wanted) for genome in born[16:]]
+    return fmean(has), [toy.identify(genome) for genome in born[:16]]
+
+
+def test_the_first_children_have_what_is_expected_of_good_more_often_and_of_bad_less():
+    """Of the right letters, and of wrong ones; founders owe priors nothing."""
+    often = {strength: list[float]() for strength in (-0.3, 0.0, 0.3)}
+    for seed in range(8):
+        toy = Toy(seed=seed)
+        right = right_letters(toy)[:6]
+        wrong = [Trait(slot, str((int(value) + 1) % toy.letters)) for slot, value in right]
+        founders = list[list[str]]()
+        for strength, found in often.items():
+            for wanted in (right, wrong):
+                share, born = frequency(toy, wanted, strength)
+                found.append(share)
+                founders.append(born)
+        assert all(born == founders[0] for born in founders)
+    low, even, high = (fmean(found) for found in often.values())
+    assert low < even - 0.03
+    assert high > even + 0.1
+
+
+def test_a_prior_on_what_is_right_finds_better_words_and_a_wrong_one_is_overridden():
+    def best(seed: int, births: int, strength: float) -> float:
+        toy = Toy(seed=seed)
+        search = regularized_evolution(
+            toy,
+            seed=seed,
+            ladder=Ladder((100,)),
+            population=16,
+            births=births,
+            screen=False,
+            priors=dict.fromkeys(right_letters(toy), strength),
+        )
+        return min(toy.truth(a.genome) for a in at_work(search, toy.evaluate, seed))
+
+    helped = [best(seed, 24, 0.0) - best(seed, 24, 0.1) for seed in range(8)]
+    assert sum(helped) > 0
+    misled = [best(seed, 96, -0.1) - best(seed, 16, 0.0) for seed in range(4)]
+    assert max(misled) < 0, "with a wrong prior nothing was found that founders were not"
+
+
 def test_guided_breeding_breeds_legal_genomes_of_the_space_as_it_is():
     species, rng = Species(SPACE), Random(0)
     genomes = starters(SPACE)

@@ -141,8 +141,10 @@ def test_what_all_owners_have_takes_no_credit_of_what_they_own() -> None:
     assert each["2"] == pytest.approx(0.5, abs=0.01)
 
 
-@given(st.integers(0, 2**32), st.integers(3, 24))
-def test_posteriors_are_those_of_the_regression_solved_outright(seed: int, genomes: int) -> None:
+@given(st.integers(0, 2**32), st.integers(3, 24), st.booleans())
+def test_posteriors_are_those_of_the_regression_solved_outright(
+    seed: int, genomes: int, expecting: bool
+) -> None:
     """Of the difference to the usual mixture of a slot; weights of traits, not of genomes."""
     rng = Random(seed)
     slots = {"a": "xyz", "b": "uv"}
@@ -153,10 +155,13 @@ def test_posteriors_are_those_of_the_regression_solved_outright(seed: int, genom
         for n in range(genomes)
     }
     standing = {name: rng.random() for name in names}
-    shares = Shares(standing, Traits(names))
+    possible = [Trait(slot, value) for slot, values in slots.items() for value in f"{values}?"]
+    priors = {trait: rng.uniform(-0.5, 0.5) for trait in possible if expecting}
+    shares = Shares(standing, Traits(names), priors=priors)
     every = sorted({trait for traits in names.values() for trait in traits})
     has = np.array([[trait in names[name] for trait in every] for name in sorted(names)], float)
     y = np.array([standing[name] - 0.5 for name in sorted(names)])
+    before = np.array([priors.get(trait, 0.0) for trait in every])
     usual = np.zeros((len(every), len(every)))  # [t, u]: how usual u is where t's slot is filled
     for t, u in product(range(len(every)), repeat=2):
         if every[t].slot == every[u].slot:
@@ -169,15 +174,65 @@ def test_posteriors_are_those_of_the_regression_solved_outright(seed: int, genom
     for explained in EXPLAINED:
         prior, noise = EVEN * explained / size, EVEN * (1 - explained)
         covariance = prior * rows @ rows.T + noise * np.eye(len(y))
-        said = float(multivariate_normal(cov=covariance).logpdf(y))
+        said = float(multivariate_normal(mean=rows @ before, cov=covariance).logpdf(y))
         precision = np.eye(len(every)) / prior + rows.T @ rows / noise
         spread = np.asarray(np.linalg.inv(precision), dtype=float)
-        fits.append((said, spread @ rows.T @ y / noise, spread))
+        fits.append((said, spread @ (before / prior + rows.T @ y / noise), spread))
     _, mean, spread = max(fits, key=lambda fit: fit[0])
     for t, trait in enumerate(every):
         found = shares.posterior(trait)
         assert found.mean == pytest.approx(0.5 + change[t] @ mean, abs=2e-6)
         assert found.spread**2 == pytest.approx(change[t] @ spread @ change[t], abs=1e-5)
+    for slot in slots:  # a value that nobody has, in the place of the usual of its slot
+        unseen = Trait(slot, "?")
+        rest = next((usual[t] for t, trait in enumerate(every) if trait.slot == slot), 0 * before)
+        expected = 0.5 + priors.get(unseen, 0.0) - rest @ mean
+        assert shares.posterior(unseen).mean == pytest.approx(expected, abs=2e-6)
+
+
+def test_before_any_result_a_trait_stands_where_it_is_expected() -> None:
+    red, green, blue = (Trait("colour", value) for value in ("red", "green", "blue"))
+    shares = Shares({}, Traits(), priors={red: 0.2, blue: -0.1})
+    assert [shares.posterior(each).mean for each in (red, green, blue)] == [0.7, 0.5, 0.4]
+    found = shares.of("colour", ["green"])
+    assert [share.trait for share in found] == [red, green, blue]
+    assert shares.slots == ["colour"]
+    assert Shares({}, Traits()).slots == []
+
+
+def test_a_prior_tips_the_scales_and_results_override_it() -> None:
+    """Of two colours the worse is expected to be the better one, as firmly as may be."""
+    rng, prior = Random(3), {Trait("colour", "bad"): 0.5}
+    names = {str(n): rng.choice(["good", "bad"]) for n in range(300)}
+    bits = {name: (colour == "bad") + rng.gauss(3, 1.0) for name, colour in names.items()}
+    share = list[float]()
+    for seen in (0, 4, 300):
+        some = dict(list(bits.items())[:seen])
+        places = standings({1: some}) if some else {}
+        found = Shares(places, Traits(colours(names)), priors=prior).of("colour", ["bad", "good"])
+        share += [each.share for each in found if each.trait.value == "bad"]
+    assert share[0] > 0.8
+    assert share == sorted(share, reverse=True)
+    assert share[-1] == pytest.approx(FLOOR, abs=1e-3)
+
+
+def test_a_prior_of_what_all_have_is_told_of_what_else_there_could_be() -> None:
+    """As with results, what all owners of a slot have is what others are set against."""
+    names = {str(n): [Trait("colour", "red")] for n in range(9)}
+    standing = {name: n / 8 for n, name in enumerate(names)}
+    shares = Shares(standing, Traits(names), priors={Trait("colour", "red"): 0.2})
+    assert shares.posterior(Trait("colour", "red")).mean == pytest.approx(0.5)
+    assert shares.posterior(Trait("colour", "blue")).mean == pytest.approx(0.3)
+
+
+def test_a_prior_of_a_slot_leaves_all_others_as_they_are() -> None:
+    rng = Random(4)
+    names = {str(n): rng.choice("xyz") for n in range(40)}
+    standing = {name: rng.random() for name in names}
+    plain = Shares(standing, Traits(colours(names)))
+    other = Shares(standing, Traits(colours(names)), priors={Trait("size", "large"): 0.4})
+    assert plain.of("colour") == other.of("colour")
+    assert other.slots == ["colour", "size"]
 
 
 def test_shares_follow_a_population_that_moves_on() -> None:
