@@ -105,7 +105,7 @@ def run(
         typer.Option(
             metavar="SLOT=VALUE[:STRENGTH]",
             help="Expect good of a trait, such as mixer=retention or attention.heads=4:0.2, until "
-            "results say otherwise; a negative strength expects bad. [0.1 of a standing]",
+            "results say otherwise; a negative strength expects bad. [0.05 of a standing]",
             rich_help_panel=SEARCH,
         ),
     ] = None,

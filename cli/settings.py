@@ -37,7 +37,7 @@ SUFFIXES = {
     "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30,
 }  # fmt: skip
 
-STRENGTH, STRONGEST = 0.1, 0.5
+STRENGTH, STRONGEST = 0.05, 0.5
 """What a prior expects a trait to add to the standing of a genome unless it says, and the most."""
 
 

@@ -14,7 +14,7 @@ from praxis_evolve.tests.cli.calling import Called, Cli, Tiny
 from praxis_evolve.tests.cli.test_bad_input import refused
 
 RATE = training_trait("learning_rate", 0.01).value
-PRIORS = {"mixer=retention": 0.1, "attention.heads=4": 0.2, f"learning_rate={RATE}": -0.05}
+PRIORS = {"mixer=retention": 0.05, "attention.heads=4": 0.2, f"learning_rate={RATE}": -0.05}
 GIVEN = ["--prior", "mixer=retention,attention.heads=4:0.2", "--prior", "learning_rate=1e-2:-0.05"]
 
 
@@ -30,7 +30,7 @@ def test_a_run_keeps_its_priors_and_shares_shows_them(cli: Cli, tiny: Tiny, tmp_
         "--no-report", *GIVEN,
     )  # fmt: skip
     assert called.code == Code.DONE
-    assert "mixer=retention +0.1" in called.err
+    assert "mixer=retention +0.05" in called.err
     with Ledger.open(store) as ledger:
         assert Manifest.from_dict(ledger.manifest("mine")).priors == PRIORS
     assert cli("replay", "mine", "--store", store).code == Code.DONE
@@ -47,7 +47,7 @@ def test_a_run_keeps_its_priors_and_shares_shows_them(cli: Cli, tiny: Tiny, tmp_
     table = cli("shares", "--store", store).out.splitlines()
     assert table[0].split()[-1] == "prior"
     rows = {tuple(line.split()[:2]): line.split()[-1] for line in table if "%" in line}
-    assert rows["mixer", "retention"] == "+0.1"
+    assert rows["mixer", "retention"] == "+0.05"
     assert rows["attention.heads", "4"] == "+0.2"
     assert rows["learning_rate", RATE] == "-0.05"
 
