@@ -45,9 +45,8 @@ class Choice:
 
     def problem(self, value: object) -> str | None:
         """Say why *value* is not one of the options; ``True`` and ``1`` are different values."""
-        for option in self.options:
-            if type(value) is type(option) and value == option:
-                return None
+        if any(type(value) is type(option) and value == option for option in self.options):
+            return None
         return f"must be one of {', '.join(map(repr, self.options))}, but is {value!r}"
 
     def sample(self, rng: Random) -> Value:

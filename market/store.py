@@ -9,6 +9,8 @@ The write-ahead log needs shared memory: a SQLite store belongs on a local disk.
 
 from __future__ import annotations
 
+import sqlite3
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +25,7 @@ from . import schema
 from .errors import StoreError
 from .flushing import flush
 from .transaction import Transaction, transaction
-from .turns import turn
+from .turns import NAP, turn
 
 PATIENCE = 60.0
 """The most seconds to wait for another process that writes."""
@@ -216,10 +218,26 @@ def _engine(address: URL) -> Engine:
 
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
-    mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    mode = _logged_ahead(connection)
     flushes = "NORMAL" if mode == "wal" else "FULL"  # commits to the log are flushed by us
     for setting in (f"synchronous={flushes}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _logged_ahead(connection: Any) -> str:
+    """Turn the write-ahead log on and return the mode of the journal.
+
+    Where several turn it on at once, SQLite does not wait but refuses all but one.
+    """
+    began = time.monotonic()
+    while True:
+        try:
+            return connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+        except sqlite3.OperationalError as error:
+            busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            if not busy or time.monotonic() - began > PATIENCE:
+                raise
+            time.sleep(NAP)
 
 
 def _begin(connection: Connection) -> None:

@@ -5,6 +5,7 @@ import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -134,6 +135,39 @@ def test_openers_at_once_get_one_store(tmp_path: Path):
             stores = list(pool.map(Store.open, [url] * 6))
         for store in stores:
             store.close()
+
+
+class Refused(sqlite3.Connection):
+    """A connection that SQLite does not let turn the write-ahead log on at first."""
+
+    left = 2
+    error = sqlite3.SQLITE_BUSY
+
+    def execute(self, statement: str, *parameters: Any) -> sqlite3.Cursor:
+        if "journal_mode" in statement and Refused.left:
+            Refused.left -= 1
+            refusal = sqlite3.OperationalError("database is locked")
+            refusal.sqlite_errorcode = Refused.error
+            raise refusal
+        return super().execute(statement, *parameters)
+
+
+@pytest.mark.parametrize("error", [sqlite3.SQLITE_BUSY, sqlite3.SQLITE_CANTOPEN])
+def test_who_is_refused_while_others_open_tries_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+):
+    connect = partial(sqlite3.connect, factory=Refused)
+    monkeypatch.setattr("sqlite3.dbapi2.connect", connect)
+    monkeypatch.setattr(Refused, "left", 2)
+    monkeypatch.setattr(Refused, "error", error)
+    url = f"sqlite:///{tmp_path / 'new.db'}"
+    if error == sqlite3.SQLITE_BUSY:
+        assert names(url) == []
+        assert Refused.left == 0
+    else:
+        with pytest.raises(StoreError, match="database is locked"):
+            Store.open(url)
+        assert Refused.left == 1
 
 
 def test_a_newer_schema_is_refused(url: str):
