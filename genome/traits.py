@@ -57,8 +57,10 @@ _slots = PerObject[dict[str, _Slot]]()
 _stretches = PerObject[tuple[float, float, tuple[str, ...]]]()
 """The slots of what declarations have settings of, and the stretches of ranges."""
 
-_known = PerObject[tuple[Trait, ...]]()
-"""The traits of entries, parts and training, which children share with their parents."""
+_known = PerObject[frozenset[Trait]]()
+"""The traits of entries, parts and training, which children share with their parents; sets know
+the hashes of what is in them.
+"""
 
 
 def traits(genome: Genome, catalog: Catalog) -> frozenset[Trait]:
@@ -143,10 +145,10 @@ def _role(declared: Declaration) -> str:
     return "mixer" if declared.mixes else "feed-forward"
 
 
-def _setting_traits(part: Part, catalog: Catalog) -> tuple[Trait, ...]:
+def _setting_traits(part: Part, catalog: Catalog) -> frozenset[Trait]:
     declared = catalog[part.name]
     alive = declared.alive(part.settings)
-    return tuple(setting_trait(declared, name, value) for name, value in alive.items())
+    return frozenset(setting_trait(declared, name, value) for name, value in alive.items())
 
 
 class _Reader:
@@ -157,14 +159,13 @@ class _Reader:
     def all(self) -> frozenset[Trait]:
         found = set(_known.of(self._genome.training, self._catalog, self._training))
         found.update(self._stack())
-        for entry in self._genome.pool:
-            found.update(self._entry(entry))
+        found.update(*_known.each(self._genome.pool, self._catalog, self._entry))
         for visit in self._genome.route:
             found.update(self._visit(visit))
         return frozenset(found)
 
-    def _entry(self, entry: Entry) -> tuple[Trait, ...]:
-        return _known.of(entry, self._catalog, lambda: tuple(self._entry_traits(entry)))
+    def _entry(self, entry: Entry) -> frozenset[Trait]:
+        return frozenset(self._entry_traits(entry))
 
     def _entry_traits(self, entry: Entry) -> Iterator[Trait]:
         declared = self._catalog[entry.block.name]
@@ -200,9 +201,9 @@ class _Reader:
         if part is not None:
             yield from self._settings(part)
 
-    def _training(self) -> tuple[Trait, ...]:
+    def _training(self) -> frozenset[Trait]:
         genes = self._genome.training
-        return tuple(training_trait(name, getattr(genes, name)) for name in TRAINING)
+        return frozenset(training_trait(name, getattr(genes, name)) for name in TRAINING)
 
-    def _settings(self, part: Part) -> tuple[Trait, ...]:
+    def _settings(self, part: Part) -> frozenset[Trait]:
         return _known.of(part, self._catalog, lambda: _setting_traits(part, self._catalog))

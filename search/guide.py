@@ -74,7 +74,7 @@ def guided(
     last: list[tuple[int, Proposer]] = []
 
     def guide(population: Population) -> Guide:
-        standings = population.snapshot.standings
+        standings, origins = population.snapshot.standings, population.origins
         youngest = (name for name in population.by_age() if name in standings)
         names = list(islice(youngest, HORIZON))[::-1]
         for name in names:
@@ -82,7 +82,7 @@ def guided(
                 known.add(name, breeding.traits(population.genomes[name]))
         births = {name: number for number, name in enumerate(names)}
         recent = {name: standings[name] for name in names}
-        credit = Credit(standings.by_name(), population.origins)
+        credit = Credit(standings, {name: origins[name] for name in names})
         return Guide(Shares(recent, known, births, priors), credit)
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:

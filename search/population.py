@@ -28,7 +28,7 @@ class Origin(NamedTuple):
 UNKNOWN = Origin("", ())
 
 AGE = 1 / 32
-OLDEST = 16
+OLDEST = 32
 """How old a snapshot may become: a share of all changes so far, and at most so many of them."""
 
 

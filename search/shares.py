@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from random import Random
 from statistics import NormalDist
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -127,14 +128,15 @@ class Shares:
         priors: Priors = NONE,
     ) -> None:
         weights = _weights([name for name in standings if name in traits], births or {})
-        self._places, self._rows = traits.table(weights)
+        self._places, table = traits.table(weights)
+        self._owners: list[int] = table.sum(axis=0).astype(int).tolist()
         above = np.array([standings[name] - 0.5 for name in weights])
         counts = np.array(list(weights.values()))
-        self._contrasts = Contrasts(self._rows, [trait.slot for trait in self._places])
+        self._contrasts = Contrasts(table, [trait.slot for trait in self._places])
         self._priors = priors
         self._expected = Expected(priors, self._places, self._contrasts.usual)
         above = above - self._expected.standings(self._contrasts.rows)  # what is not expected
-        size = max(float(self._rows.sum(axis=1).mean()), 1.0) if weights else 1.0
+        size = max(sum(self._owners) / len(weights), 1.0) if weights else 1.0
         self._effects = Effects(self._contrasts.rows, above, counts, size=size) if weights else None
         self._known: dict[Trait, Posterior] = {}
 
@@ -150,7 +152,7 @@ class Shares:
         known = self._known.get(trait)
         if known is None:
             place = self._places.get(trait)
-            owners = 0 if place is None else int(self._rows[:, place].sum())
+            owners = 0 if place is None else self._owners[place]
             mean, spread = self._effects.of(*self._contrasts.to_usual(trait.slot, place))
             mean += round(self._expected.of(trait), DIGITS)
             known = self._known[trait] = Posterior(owners, 0.5 + mean, spread)
@@ -181,22 +183,20 @@ class Contrasts:
 
     Args:
         table: (genomes, traits) 1 where a genome has a trait, else 0.
-        slots: (traits,) the slot of each.
+        slots: (traits,) the slot of each, all of a slot side by side.
     """
 
     def __init__(self, table: npt.NDArray[np.float32], slots: Sequence[str]) -> None:
-        has = table.astype(float)
-        self._slots = {slot: number for number, slot in enumerate(dict.fromkeys(slots))}
-        self._slot = np.array([self._slots[slot] for slot in slots], dtype=np.intp)
-        member = np.zeros((len(slots), len(self._slots)))
-        member[np.arange(len(slots)), self._slot] = 1.0
-        filled = has @ member  # (genomes, slots): how many traits of each slot a genome has
-        self.usual = has.sum(axis=0) / filled.sum(axis=0)[self._slot]
+        first = [n for n, slot in enumerate(slots) if n == 0 or slots[n - 1] != slot]
+        self._slots = {slots[start]: number for number, start in enumerate(first)}
+        counts = np.diff([*first, len(slots)])
+        filled = _sums(table, first)  # (genomes, slots): how many traits of each slot a genome has
+        self.usual = table.sum(axis=0, dtype=float) / np.repeat(filled.sum(axis=0), counts)
         """(traits,) How usual each is where its slot is filled; 1 in all of a slot."""
-        self.rows = has - filled[:, self._slot] * self.usual
+        self.rows = table - np.repeat(filled, counts, axis=1) * self.usual
         """(genomes, traits) How far each genome has more of a trait than is usual."""
-        self._usual_row = (self.rows * self.usual) @ member  # (genomes, slots)
-        self._usual_size = self.usual**2 @ member  # (slots,)
+        self._usual_row = _sums(self.rows * self.usual, first)  # (genomes, slots)
+        self._usual_size = _sums(self.usual**2, first)  # (slots,)
 
     def to_usual(self, slot: str, place: int | None) -> tuple[Floats, float]:
         """Return what a trait in the place of the usual of its slot changes.
@@ -211,6 +211,11 @@ class Contrasts:
         if place is None:
             return -usual, 1.0 + size
         return self.rows[:, place] - usual, 1.0 + size - 2.0 * float(self.usual[place])
+
+
+def _sums(values: npt.NDArray[Any], first: Sequence[int]) -> Floats:
+    """Return the sums over each slot of the last axis, by where each begins."""
+    return np.add.reduceat(values, first, axis=-1, dtype=float) if first else values[..., :0]
 
 
 def floor_of(options: int) -> float:
