@@ -157,14 +157,15 @@ def _discount(grams: Ints, counts: Ints) -> Order:
 def _discounts(counts: Ints) -> Floats:
     """Return what is taken from grams that occur 0, 1, 2, 3 or more times.
 
-    Where a text is too small to have grams of each of these counts, half a count is taken.
+    Where a text is too small to have grams of each of these counts, half a count is taken, as where
+    the estimate is nothing: a history would leave no chance to what never followed it.
     """
     n1, n2, n3, n4 = (int((counts == times).sum()) for times in (1, 2, 3, 4))
     if not (n1 and n2 and n3 and n4):
         return np.array([0.0, 0.5, 0.5, 0.5])
     share = n1 / (n1 + 2 * n2)
     raw = [1 - 2 * share * n2 / n1, 2 - 3 * share * n3 / n2, 3 - 4 * share * n4 / n3]
-    return np.array([0.0, *(min(max(d, 0.0), float(i + 1)) for i, d in enumerate(raw))])
+    return np.array([0.0, *(min(d, i + 1.0) if d > 0 else 0.5 for i, d in enumerate(raw))])
 
 
 def _look_up(keys: Ints, values: Floats, wanted: Ints, default: float) -> Floats:

@@ -39,7 +39,7 @@ class ByHand:
         share = times[1] / (times[1] + 2 * times[2])
         kind = min(count, 3)
         raw = kind - (kind + 1) * share * times[kind + 1] / times[kind] if kind else 0.0
-        return min(max(raw, 0.0), float(kind))
+        return min(raw, float(kind)) if raw > 0 or not kind else 0.5
 
     def probability(self, history: Gram, symbol: int) -> float:
         n = len(history) + 1
@@ -81,6 +81,16 @@ def test_the_chances_of_all_bytes_sum_to_one(texts: list[bytes], history: bytes)
     chances = model.probability(np.tile(padded, (256, 1)), np.arange(256))
     assert chances.min() > 0
     assert chances.sum() == pytest.approx(1.0, abs=1e-9)
+
+
+def test_what_never_followed_a_history_has_a_chance_where_a_discount_would_be_nothing() -> None:
+    """Many pairs occur three times and one twice: what is taken of two would be below zero."""
+    begins, pairs = iter(range(256)), list[tuple[int, int]]()
+    for times, count in ((1, 4), (2, 1), (3, 9), (4, 1)):
+        pairs += [(next(begins), 255) for _ in range(count)] * times
+    model = fit(np.array(pairs, np.uint8), order=2)
+    histories = np.array(sorted({begin for begin, _ in pairs}))[:, None]
+    assert model.probability(histories, np.full(len(histories), 254)).min() > 0
 
 
 def test_counting_in_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
