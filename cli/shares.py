@@ -71,8 +71,11 @@ def standings_of(run: Opened) -> dict[str, float]:
 def credit_of(run: Opened) -> Credit:
     """Return the credit of the operators of a run."""
     from ..search.credit import Credit
+    from ..search.shares import HORIZON
 
-    return Credit(standings_of(run), run.plan.evolution.population.origins)
+    places, population = standings_of(run), run.plan.evolution.population
+    last = [name for name in population.by_birth() if name in places][-HORIZON:]
+    return Credit(places, {name: population.origins[name] for name in last})
 
 
 def shares_of(run: Opened) -> Shares:

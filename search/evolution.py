@@ -31,6 +31,7 @@ from .proposals import (
     starting,
 )
 from .screen import choosing, screened
+from .spread import spreading
 from .tournament import tournament as tournament_of
 
 CROSSOVER = 0.23
@@ -77,7 +78,8 @@ def regularized_evolution(
         breeding: the space, as functions.
         seed: seed of the run; with a birth it fixes what an ask draws.
         ladder: the rungs of training; one in ``eta`` goes on to the next.
-        objectives: what parents are compared by; quality is the first and leads.
+        objectives: what parents are compared by; quality is the first and leads. Founders lie far
+            apart in those that are costs.
         starters: named genomes to begin with.
         population: how many of the last born may be parents.
         births: how many genomes are tried; twice the population unless given.
@@ -122,8 +124,8 @@ def regularized_evolution(
 
     children = guided(kinds, breeding, priors) if shares else kinds(breeding)
     sample = sampling(breeding)
-    spread = balanced(breeding) if shares else sample
-    founders = first(starting(starters or {}, breeding.identify), spread)
+    founder = spreading(balanced(breeding) if shares else sample, breeding, objectives)
+    founders = first(starting(starters or {}, breeding.identify), founder)
     return AsynchronousSearch(
         fresh((founding(founders, first(children, sample)), sample), identify),
         identify,

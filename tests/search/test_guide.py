@@ -15,13 +15,16 @@ from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.space import Space
 from praxis_evolve.genome.starters import starters
+from praxis_evolve.genome.taste import Taste
 from praxis_evolve.genome.traits import Trait
-from praxis_evolve.search.base import Asked, Assignment, Search
+from praxis_evolve.search.base import Asked, Assignment, Birth, Search
+from praxis_evolve.search.breeding import TraitBreeding
 from praxis_evolve.search.credit import Credit
 from praxis_evolve.search.evolution import regularized_evolution
-from praxis_evolve.search.guide import TRIES, Guide
-from praxis_evolve.search.population import Origin
-from praxis_evolve.search.shares import Shares, Traits
+from praxis_evolve.search.guide import TRIES, Guide, guided
+from praxis_evolve.search.population import Origin, Population
+from praxis_evolve.search.proposals import Proposer, sampling
+from praxis_evolve.search.shares import HORIZON, Shares, Traits
 from praxis_evolve.search.simulation import simulate
 from praxis_evolve.search.species import Species
 from praxis_evolve.search.standing import standings
@@ -247,3 +250,26 @@ def test_guided_breeding_breeds_legal_genomes_of_the_space_as_it_is():
             assert SPACE.legal(bred.sample(rng, "b"))
     species.space = replace(SPACE, widths=(64,))
     assert bred.sample(rng, "b").stack.width in (32, 64)
+
+
+def test_operators_live_by_what_their_last_children_gained() -> None:
+    """Those of the first did well on parents that were bad, and are long past."""
+    toy, population, tastes = Toy(), Population(size=8, rungs=(100,)), list[Taste]()
+    word, rng = [0] * toy.length, Random(0)
+    for number in range(HORIZON + 64):
+        genome = toy.spell(word, f"run/me/{number}")
+        origin = Origin("old", ("parent",)) if number < 64 else Origin("new", ("parent",))
+        name = "parent" if number == 0 else str(number)
+        population.know(name, genome)
+        population.bear(name, Birth("run", "me", number), Origin("", ()) if not number else origin)
+        bits = 3.0 if not number else 2.0 if number < 64 else 2.9 + rng.random() / 5
+        population.score(name, 100, bits)
+
+    def caught(breeding: TraitBreeding) -> Proposer:
+        assert isinstance(breeding, Toy)
+        tastes.append(breeding.taste)
+        return sampling(breeding)
+
+    guided(caught, toy)(population, Random(0), "run/me/999")
+    drawn = Counter(tastes[0].operator(rng, [("old", 1.0), ("new", 1.0)]) for _ in range(2000))
+    assert 0.3 < drawn["old"] / 2000 < 0.7, "as one of which nothing is known"
