@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..blocks.declaration import Cost, Size
 from ..blocks.registry import Catalog
@@ -22,8 +23,11 @@ FLOAT_BYTES, INDEX_BYTES = 4, 8
 POSITION_BYTES = INDEX_BYTES
 """The carry of the model itself: the index of the next token."""
 
-_costs = PerObject[dict[Size, Cost]]()
-"""What parts cost: children share most with their parents."""
+_costs = PerObject[dict[int, Cost]]()
+"""What parts cost at sizes by their numbers: children share most with their parents."""
+
+_numbers = dict[Size, int]()
+"""Sizes by number: few, and each is asked for often."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +87,15 @@ def costs(
     calls = [_call(genome, catalog, piece) for piece in pieces_of(size, genome.stack.feedback)]
     full = active = 0.0
     for shell, visits in calls:
-        full += shell.flops + sum(visit.full.flops for visit in visits)
+        full += shell.flops + sum([visit.flops for visit in visits])
         active += shell.flops + sum(
-            visit.active.flops * stay for visit, stay in zip(visits, stays, strict=True)
+            [visit.active_flops * stay for visit, stay in zip(visits, stays, strict=True)]
         )
     shell, visits = calls[-1]
-    carry = POSITION_BYTES + shell.carry + sum(visit.active.carry for visit in visits)
+    carry = POSITION_BYTES + shell.carry + sum([visit.carry for visit in visits])
     carry += heard_bytes(genome)
     parameters = _Counter(catalog, size).pool(genome) + shell.parameters + len(hearing(genome))
-    parameters += sum(visit.full.parameters for visit in visits)
+    parameters += sum([visit.parameters for visit in visits])
     return Costs(parameters, full / context, active / context, carry / context)
 
 
@@ -146,25 +150,29 @@ def heard_bytes(genome: Genome) -> int:
     return stack.feedback * (INDEX_BYTES + FLOAT_BYTES * channels)
 
 
-@dataclass(frozen=True)
-class _VisitCost:
-    """A visit's cost if it worked on all tokens, and on those that its router picks."""
+class _VisitCost(NamedTuple):
+    """What a visit has, takes if it works on all tokens, and takes and carries of those picked."""
 
-    full: Cost
-    active: Cost
+    parameters: int
+    flops: float
+    active_flops: float
+    carry: float
 
 
-@dataclass(frozen=True)
 class _Counter:
-    catalog: Catalog
-    size: Size
+    """What parts cost at a size; sums are of plain numbers, for they are most of the work."""
 
-    def part(self, part: Part, size: Size | None = None) -> Cost:
+    def __init__(self, catalog: Catalog, size: Size) -> None:
+        self.catalog = catalog
+        self.size = size
+        self._number = _numbers.setdefault(size, len(_numbers))
+
+    def part(self, part: Part) -> Cost:
         known = _costs.of(part, self.catalog, dict)
-        size = size or self.size
-        if size not in known:
-            known[size] = self.catalog[part.name].cost(size, part.settings)
-        return known[size]
+        found = known.get(self._number)
+        if found is None:
+            found = known[self._number] = self.catalog[part.name].cost(self.size, part.settings)
+        return found
 
     def pool(self, genome: Genome) -> int:
         """The parameters of the pool: each entry once, however often it is visited."""
@@ -191,28 +199,34 @@ class _Counter:
         return total
 
     def visit(self, genome: Genome, visit: Visit, around: Cost) -> _VisitCost:
-        own = around
+        parameters, flops, carry = around.parameters, around.flops, around.carry
         if len(visit.reads) > 1:
-            own += merge_cost(visit, self.size, streams=streams(genome.stack.residual))
-        full = self._work(genome, visit, self.size)
+            merge = merge_cost(visit, self.size, streams=streams(genome.stack.residual))
+            parameters, flops = parameters + merge.parameters, flops + merge.flops
+        full, kept = self._work(genome, visit)
         if visit.router is None:
-            own += full
-            return _VisitCost(own, own)
-        own += self.part(visit.router)
-        declared = self.catalog[visit.router.name].share
-        share, size = declared(visit.router.settings) if declared else 1.0, self.size
-        picked = math.ceil(share * size.row)
-        past = _picked(share, size.past, genome.stack.feedback)
-        active = self._work(genome, visit, replace(size, tokens=picked, past=past, gaps=True))
-        return _VisitCost(own + full, own + active)
+            return _VisitCost(parameters, flops + full, flops + full, carry + kept)
+        router = self.part(visit.router)
+        parameters, flops = parameters + router.parameters, flops + router.flops
+        active, kept = self._behind(visit.router, genome.stack.feedback)._work(genome, visit)
+        carry += router.carry
+        return _VisitCost(parameters, flops + full, flops + active, carry + kept)
 
-    def _work(self, genome: Genome, visit: Visit, size: Size) -> Cost:
-        """Block and prelude of one visit, without their parameters: those belong to the pool."""
+    def _behind(self, router: Part, delay: int) -> _Counter:
+        """Return the counter of what stands behind a router."""
+        declared, size = self.catalog[router.name].share, self.size
+        share = declared(router.settings) if declared else 1.0
+        picked, past = math.ceil(share * size.row), _picked(share, size.past, delay)
+        return _Counter(self.catalog, replace(size, tokens=picked, past=past, gaps=True))
+
+    def _work(self, genome: Genome, visit: Visit) -> tuple[float, float]:
+        """Operations and carry of block and prelude; their parameters belong to the pool."""
         entry = genome.pool[visit.block]
-        total = self.part(entry.block, size)
-        if entry.prelude is not None:
-            total += self.part(entry.prelude, size)
-        return Cost(0, total.flops, total.carry)
+        block = self.part(entry.block)
+        if entry.prelude is None:
+            return block.flops, block.carry
+        prelude = self.part(entry.prelude)
+        return block.flops + prelude.flops, block.carry + prelude.carry
 
 
 def _picked(share: float, past: int, delay: int) -> int:
