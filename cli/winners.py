@@ -43,8 +43,8 @@ def winners(
 def document(run: Opened, *, top: int) -> dict[str, Any]:
     """Return what ``winners --json`` prints.
 
-    ``winners`` are the finalists, the winner first; before the finals the best of the search, with
-    None for what only finals know.
+    ``winners`` are the finalists, the winner first, the others by the search split; before the
+    finals the best of the search, with None for what only finals know.
     """
     from .view import evaluations, finals, front_of, verdict, wanted, winner_of
 
@@ -54,11 +54,13 @@ def document(run: Opened, *, top: int) -> dict[str, Any]:
     members = front.members[:top] if front else ()
     texts = Texts(run)
     # the search may choose a baseline: then it stands in both lists
-    chosen = [final_json(f, texts) for f in ended if f.genome in run.plan.chosen()]
+    finalists = [final for final in ended if final.genome in run.plan.chosen()]
+    won = winner_of(run)  # by the looks before the finals, so that another may do better in these
+    chosen = [final_json(f, texts) for f in sorted(finalists, key=lambda f: f.genome != won)]
     return {
         "run": run.name,
         "state": run.state,
-        "winner": winner_of(run),
+        "winner": won,
         "outcome": outcome,
         "verdict": sentence,
         "winners": (chosen or [_best_json(e, texts) for e in best_of(several)])[:top],

@@ -34,8 +34,8 @@ def test_winners_are_the_means_of_their_seeds(cli: Cli, tiny: Tiny, results: lis
         tests = [r.test_bits_per_byte for r in finals if r.test_bits_per_byte is not None]
         assert each["test_bits_per_byte"] == pytest.approx(fmean(tests))
         assert sorted(each["test_bits_per_byte_values"]) == sorted(tests)
-    means = [each["search_bits_per_byte"] for each in found["winners"]]
-    assert means == sorted(means)
+    others = [each["search_bits_per_byte"] for each in found["winners"][1:]]
+    assert others == sorted(others)
 
 
 def test_nothing_beats_the_front(cli: Cli, tiny: Tiny, results: list[Result]) -> None:
