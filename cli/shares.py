@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -73,9 +74,8 @@ def credit_of(run: Opened) -> Credit:
     from ..search.credit import Credit
     from ..search.shares import HORIZON
 
-    places, population = standings_of(run), run.plan.evolution.population
-    last = [name for name in population.by_birth() if name in places][-HORIZON:]
-    return Credit(places, {name: population.origins[name] for name in last})
+    places, origins = standings_of(run), run.plan.evolution.population.origins
+    return Credit(places, {name: origins[name] for name in _born(run, places)[-HORIZON:]})
 
 
 def shares_of(run: Opened) -> Shares:
@@ -85,13 +85,18 @@ def shares_of(run: Opened) -> Shares:
 
     places = standings_of(run)
     population = run.plan.evolution.population
-    here = [name for name in population.by_birth() if name in places]
+    here = _born(run, places)
     return Shares(
         places,
         Traits({name: traits(population.genomes[name], run.catalog) for name in here}),
         {name: number for number, name in enumerate(here)},
         run.manifest.expected,
     )
+
+
+def _born(run: Opened, places: Mapping[str, float]) -> list[str]:
+    """Return the genomes with a standing, the oldest first."""
+    return [name for name in run.plan.evolution.population.by_birth() if name in places]
 
 
 def _slots(known: Shares, asked: list[str], usual: list[str]) -> list[str]:

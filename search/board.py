@@ -120,11 +120,6 @@ class Standings(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self.ranked)
 
-    def by_name(self) -> dict[str, float]:
-        """Return all standings by name, for who looks at most of them."""
-        names, places = list(self._numbers), self.places.tolist()
-        return {names[number]: places[number] for number in self.ranked.tolist()}
-
     def _place(self, name: str) -> float:
         number = self._numbers.get(name)
         known = number is not None and number < len(self.places)

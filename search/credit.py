@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from random import Random
 from statistics import NormalDist
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from .population import Origin
 
@@ -23,18 +23,6 @@ QUANTILE = NormalDist().inv_cdf(0.975)
 
 LEAST = 0.1
 """The least credit of an operator, in that of all."""
-
-
-class Places(Protocol):
-    """Standings by name."""
-
-    def __contains__(self, name: object, /) -> bool:
-        """Whether a genome has one."""
-        ...
-
-    def __getitem__(self, name: str, /) -> float:
-        """Return that of a genome."""
-        ...
 
 
 class Gain(NamedTuple):
@@ -59,12 +47,12 @@ class Credit:
             are to count.
     """
 
-    def __init__(self, standings: Places, origins: Mapping[str, Origin]) -> None:
+    def __init__(self, standings: Mapping[str, float], origins: Mapping[str, Origin]) -> None:
         gains = defaultdict[str, list[float]](list)
         for child, (operators, parents) in origins.items():
-            if not parents or child not in standings:
+            own = standings.get(child) if parents else None
+            if own is None:
                 continue
-            own = standings[child]
             known = [standings[parent] for parent in parents if parent in standings]
             if known:
                 gain = max(0.0, own - max(known))

@@ -19,18 +19,14 @@ from .linear import Floats
 from .objectives import Objective, Shown
 from .population import Population
 from .proposals import Proposal, Proposer
-
-OFFERS = 8
-"""As many as the screen chooses a child from."""
+from .screen import CANDIDATES
 
 
-def spreading(
-    propose: Proposer, breeding: Breeding, objectives: Sequence[Objective], *, offers: int = OFFERS
-) -> Proposer:
+def spreading(propose: Proposer, breeding: Breeding, objectives: Sequence[Objective]) -> Proposer:
     """Offer the most remote of several offers by the costs that are objectives, if any is one.
 
-    The distance of two genomes is that of the objective in which they differ most, each in the
-    range of all that were born or are offered.
+    Offers are as many as the screen chooses a child from. The distance of two genomes is that of
+    the objective in which they differ most, each in the range of all that were born or are offered.
     """
     costs = [each for each in objectives[1:] if not each.measured]
     known = dict[str, list[float]]()
@@ -40,7 +36,7 @@ def spreading(
         return [each.coordinate(shown) for each in costs]
 
     def remote(population: Population, rng: Random, birth: str) -> Proposal | None:
-        several = [propose(population, rng, birth) for _ in range(offers)]
+        several = [propose(population, rng, birth) for _ in range(CANDIDATES)]
         found = [offer for offer in several if offer is not None]
         born = population.by_birth()
         for name in born:
