@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..blocks.declaration import Cost, Size
 from ..blocks.registry import Catalog
 from .exits import exit_places
-from .facts import facts_of
+from .facts import Facts, facts_of
 from .graph import Entry, Genome, Part, Stack, Visit
 from .identity import full_part
 from .memory import PerObject
@@ -28,6 +28,10 @@ _costs = PerObject[dict[int, Cost]]()
 
 _numbers = dict[Size, int]()
 """Sizes by number: few, and each is asked for often."""
+
+_stacks = PerObject[dict[tuple[int, int, int], list["_Call"]]]()
+_behind = PerObject[dict[tuple[int, int], "_Counter"]]()
+"""The calls of rows by context, vocabulary and delay; what is behind routers by size and delay."""
 
 
 @dataclass(frozen=True)
@@ -76,52 +80,47 @@ def costs(
     vocabulary: int = 256,
     left: Sequence[float] = (),
 ) -> Costs:
-    """Return what a canonical *genome* costs at a context.
+    """Return what a *genome* costs at a context; all of its visits must reach the output.
 
-    ``left`` is the measured share of tokens that have left by each exit place, in order; without
-    it nobody leaves. A token that left still passes the blocks that mix tokens, because their
-    carry needs it.
+    Equal genomes cost the same, but for rounding and for exits, whose places hang on the order of
+    the route: in canonical form (``identity.canonical``) they cost exactly the same. ``left`` is
+    the measured share of tokens that have left by each exit place, in order; without it nobody
+    leaves. A token that left still passes the blocks that mix tokens, because their carry needs it.
     """
-    size = size_of(genome, catalog, context=context, vocabulary=vocabulary)
-    stays = _staying(genome, catalog, left)
-    calls = [_call(genome, catalog, piece) for piece in pieces_of(size, genome.stack.feedback)]
+    exits = len(exit_places(genome, catalog))
+    stays = _staying(genome, catalog, left) if left else [1.0] * len(genome.route)
+    calls = _calls(genome, catalog, context, vocabulary)
+    costs = [(call.shell(exits), call.visits(genome)) for call in calls]
     full = active = 0.0
-    for shell, visits in calls:
+    for shell, visits in costs:
         full += shell.flops + sum([visit.flops for visit in visits])
         active += shell.flops + sum(
             [visit.active_flops * stay for visit, stay in zip(visits, stays, strict=True)]
         )
-    shell, visits = calls[-1]
+    shell, visits = costs[-1]
     carry = POSITION_BYTES + shell.carry + sum([visit.carry for visit in visits])
     carry += heard_bytes(genome)
-    parameters = _Counter(catalog, size).pool(genome) + shell.parameters + len(hearing(genome))
+    parameters = calls[-1].pool(genome) + shell.parameters + len(hearing(genome))
     parameters += sum([visit.parameters for visit in visits])
     return Costs(parameters, full / context, active / context, carry / context)
 
 
 def block_parameters(genome: Genome, *, catalog: Catalog, context: int) -> int:
     """Return the parameters of the blocks that reach the output: the cheapest measure of size."""
-    key, total = (genome.stack.width, context, segment_length(genome, context)), 0
-    known = facts_of(genome.pool, catalog)
-    for number in genome.live_entries():
-        counts = known[number].parameters
-        if key not in counts:
-            counts[key] = _entry_parameters(genome.pool[number], Size(*key), catalog)
-        total += counts[key]
-    return total
+    size = Size(genome.stack.width, context, segment_length(genome, context))
+    counter, pool, known = _Counter(catalog, size), genome.pool, facts_of(genome.pool, catalog)
+    return sum([counter.work(pool[n], known[n]).parameters for n in genome.live_entries()])
 
 
-def _entry_parameters(entry: Entry, size: Size, catalog: Catalog) -> int:
-    parts = (entry.block,) if entry.prelude is None else (entry.block, entry.prelude)
-    full = (full_part(part, catalog) for part in parts)
-    return sum(_Counter(catalog, size).part(part).parameters for part in full)
-
-
-def _call(genome: Genome, catalog: Catalog, size: Size) -> tuple[Cost, list[_VisitCost]]:
-    """Return what one call costs: the shell, and each visit."""
-    counter = _Counter(catalog, size)
-    around = counter.around(genome.stack)
-    return counter.shell(genome), [counter.visit(genome, visit, around) for visit in genome.route]
+def _calls(genome: Genome, catalog: Catalog, context: int, vocabulary: int) -> list[_Call]:
+    """Return the calls that make up a row."""
+    stack = genome.stack
+    delay = stack.feedback if len(genome.route) > 1 else 0  # else there is nothing to hear
+    known, key = _stacks.of(stack, catalog, dict), (context, vocabulary, delay)
+    if key not in known:
+        size = size_of(genome, catalog, context=context, vocabulary=vocabulary)
+        known[key] = [_Call(stack, catalog, piece, delay) for piece in pieces_of(size, delay)]
+    return known[key]
 
 
 def pieces_of(size: Size, feedback: int) -> list[Size]:
@@ -160,73 +159,101 @@ class _VisitCost(NamedTuple):
 
 
 class _Counter:
-    """What parts cost at a size; sums are of plain numbers, for they are most of the work."""
+    """What parts and entries cost at a size; each is asked once, for children share most."""
 
     def __init__(self, catalog: Catalog, size: Size) -> None:
         self.catalog = catalog
         self.size = size
-        self._number = _numbers.setdefault(size, len(_numbers))
+        self.number = _numbers.setdefault(size, len(_numbers))
 
     def part(self, part: Part) -> Cost:
         known = _costs.of(part, self.catalog, dict)
-        found = known.get(self._number)
+        found = known.get(self.number)
         if found is None:
-            found = known[self._number] = self.catalog[part.name].cost(self.size, part.settings)
+            settings = full_part(part, self.catalog).settings
+            found = known[self.number] = self.catalog[part.name].cost(self.size, settings)
         return found
+
+    def work(self, entry: Entry, facts: Facts) -> Cost:
+        """Block and prelude of an entry, whose parameters are its own however often it works."""
+        found = facts.costs.get(self.number)
+        if found is None:
+            found = self.part(entry.block)
+            if entry.prelude is not None:
+                found += self.part(entry.prelude)
+            facts.costs[self.number] = found
+        return found
+
+    def behind(self, router: Part, delay: int) -> _Counter:
+        """Return the counter of what stands behind a router."""
+        known, key = _behind.of(router, self.catalog, dict), (self.number, delay)
+        if key not in known:
+            declared, size = self.catalog[router.name].share, self.size
+            share = declared(full_part(router, self.catalog).settings) if declared else 1.0
+            picked, past = math.ceil(share * size.row), _picked(share, size.past, delay)
+            behind = replace(size, tokens=picked, past=past, gaps=True)
+            known[key] = _Counter(self.catalog, behind)
+        return known[key]
+
+
+class _Call:
+    """What a call costs, of genomes that have one stack: what is around visits, and the visits.
+
+    Sums are of plain numbers, for they are most of the work.
+    """
+
+    def __init__(self, stack: Stack, catalog: Catalog, size: Size, delay: int) -> None:
+        self._stack, self._delay = stack, delay
+        self._counter = counter = _Counter(catalog, size)
+        self._streams = streams(full_part(stack.residual, catalog))
+        own = 0 if stack.tied else size.width * size.vocabulary
+        self._shell = counter.part(stack.embedding) + counter.part(stack.norm)
+        self._shell += Cost(parameters=own, flops=size.decoding * size.row)
+        self._around = counter.part(stack.residual)
+        for _ in catalog[stack.residual.name].norms:
+            self._around += counter.part(stack.norm)
+
+    def shell(self, exits: int) -> Cost:
+        """Embedding, final norm, head and so many exits."""
+        total, exit_ = self._shell, self._stack.exit
+        if exit_ is not None:
+            for _ in range(exits):
+                total += self._counter.part(exit_)
+        return total
 
     def pool(self, genome: Genome) -> int:
         """The parameters of the pool: each entry once, however often it is visited."""
-        parts = [entry.block for entry in genome.pool]
-        parts += [entry.prelude for entry in genome.pool if entry.prelude is not None]
-        return sum(self.part(part).parameters for part in parts)
+        pool, counter = genome.pool, self._counter
+        known = facts_of(pool, counter.catalog)
+        return sum([counter.work(*each).parameters for each in zip(pool, known, strict=True)])
 
-    def shell(self, genome: Genome) -> Cost:
-        """Embedding, final norm, head and exits."""
-        size, stack = self.size, genome.stack
-        own = 0 if stack.tied else size.width * size.vocabulary
-        total = self.part(stack.embedding) + self.part(stack.norm)
-        total += Cost(parameters=own, flops=size.decoding * size.row)
-        if stack.exit is not None:
-            for _ in exit_places(genome, self.catalog):
-                total += self.part(stack.exit)
-        return total
+    def visits(self, genome: Genome) -> list[_VisitCost]:
+        """Each visit, with the residual and the norms that every visit has."""
+        known = facts_of(genome.pool, self._counter.catalog)
+        return [
+            self._visit(visit, genome.pool[visit.block], known[visit.block])
+            for visit in genome.route
+        ]
 
-    def around(self, stack: Stack) -> Cost:
-        """Residual and norms, which every visit has."""
-        total = self.part(stack.residual)
-        for _ in self.catalog[stack.residual.name].norms:
-            total += self.part(stack.norm)
-        return total
-
-    def visit(self, genome: Genome, visit: Visit, around: Cost) -> _VisitCost:
+    def _visit(self, visit: Visit, entry: Entry, facts: Facts) -> _VisitCost:
+        around, counter = self._around, self._counter
         parameters, flops, carry = around.parameters, around.flops, around.carry
         if len(visit.reads) > 1:
-            merge = merge_cost(visit, self.size, streams=streams(genome.stack.residual))
+            merge = merge_cost(visit, counter.size, streams=self._streams)
             parameters, flops = parameters + merge.parameters, flops + merge.flops
-        full, kept = self._work(genome, visit)
+        work = counter.work(entry, facts)
+        full = flops + work.flops
         if visit.router is None:
-            return _VisitCost(parameters, flops + full, flops + full, carry + kept)
-        router = self.part(visit.router)
-        parameters, flops = parameters + router.parameters, flops + router.flops
-        active, kept = self._behind(visit.router, genome.stack.feedback)._work(genome, visit)
-        carry += router.carry
-        return _VisitCost(parameters, flops + full, flops + active, carry + kept)
-
-    def _behind(self, router: Part, delay: int) -> _Counter:
-        """Return the counter of what stands behind a router."""
-        declared, size = self.catalog[router.name].share, self.size
-        share = declared(router.settings) if declared else 1.0
-        picked, past = math.ceil(share * size.row), _picked(share, size.past, delay)
-        return _Counter(self.catalog, replace(size, tokens=picked, past=past, gaps=True))
-
-    def _work(self, genome: Genome, visit: Visit) -> tuple[float, float]:
-        """Operations and carry of block and prelude; their parameters belong to the pool."""
-        entry = genome.pool[visit.block]
-        block = self.part(entry.block)
-        if entry.prelude is None:
-            return block.flops, block.carry
-        prelude = self.part(entry.prelude)
-        return block.flops + prelude.flops, block.carry + prelude.carry
+            return _VisitCost(parameters, full, full, carry + work.carry)
+        router = counter.part(visit.router)
+        flops += router.flops
+        picked = counter.behind(visit.router, self._delay).work(entry, facts)
+        return _VisitCost(
+            parameters + router.parameters,
+            flops + work.flops,
+            flops + picked.flops,
+            carry + router.carry + picked.carry,
+        )
 
 
 def _picked(share: float, past: int, delay: int) -> int:

@@ -135,10 +135,14 @@ def _living(part: Part, catalog: Catalog) -> tuple[str, ...]:
 def with_part(genome: Genome, place: Place, part: Part | None) -> Genome:
     """Return *genome* with *part* at *place*; None takes away what may be absent."""
     name, number = place
-    if name in ("block", "prelude"):
-        entry = replace(genome.pool[number], **cast("dict[str, Any]", {name: part}))
-        return with_changed_entry(genome, number, entry)
     if name == "router":
-        return with_changed_visit(genome, number, replace(genome.route[number], router=part))
-    stack = replace(genome.stack, **cast("dict[str, Any]", {name: part}))
-    return replace(genome, stack=stack)
+        visit = genome.route[number]
+        visit = Visit(visit.block, visit.reads, visit.base, visit.merge, part)
+        return with_changed_visit(genome, number, visit)
+    if name not in ("block", "prelude"):
+        stack = replace(genome.stack, **cast("dict[str, Any]", {name: part}))
+        return Genome(genome.pool, genome.route, stack, genome.training)
+    entry = genome.pool[number]
+    block, prelude = (part, entry.prelude) if name == "block" else (entry.block, part)
+    entry = Entry(cast(Part, block), prelude, entry.lineage, entry.precision)
+    return with_changed_entry(genome, number, entry)

@@ -6,6 +6,7 @@ is written, and how large each is.
 
 from __future__ import annotations
 
+from ..blocks.declaration import Cost
 from ..blocks.registry import Catalog
 from .graph import Entry
 from .memory import PerObject, Recent
@@ -15,16 +16,17 @@ class Facts:
     """What is known of an entry so far; each part of ``genome/`` fills in what it finds.
 
     ``sound`` says whether nothing is wrong with the entry; ``text`` is how it is written, with
-    ``segmented`` for whether it reads segments; ``parameters`` are those of its parts by size.
+    ``segmented`` for whether it reads segments; ``costs`` are those of its parts by the number of a
+    size.
     """
 
-    __slots__ = ("parameters", "segmented", "sound", "text")
+    __slots__ = ("costs", "segmented", "sound", "text")
 
     def __init__(self) -> None:
         self.sound: bool | None = None
         self.text: str | None = None
         self.segmented = False
-        self.parameters: dict[tuple[int, int, int], int] = {}
+        self.costs: dict[int, Cost] = {}
 
 
 _facts = PerObject[Facts]()

@@ -6,13 +6,14 @@ make room for it is no better by itself: both must be done at once, or neither i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from ..blocks.registry import Catalog
 from .edit import (
+    Place,
     living_settings,
     places,
     with_changed_entry,
@@ -35,8 +36,24 @@ Some setting frees more than all others (how many n-grams an embedding has): if 
 nearly always does, and what stands high there is hardly ever seen.
 """
 
-Excess = Callable[[Genome], float | None]
-"""How far a genome is above the limits of cost: 0 if legal, None if it breaks another rule."""
+
+class Limited(Protocol):
+    """Where costs are limited, and what else is a rule."""
+
+    def legal(self, genome: Genome) -> bool:
+        """Return whether *genome* keeps all rules and limits."""
+        ...
+
+    def excess(self, genome: Genome) -> float | None:
+        """Return how far *genome* is above the limits of cost, 0 if it is within; exits may err.
+
+        None if it breaks another rule.
+        """
+        ...
+
+    def excess_of_costs(self, genome: Genome) -> float:
+        """Return the same of a genome that breaks no other rule and has no dead visit."""
+        ...
 
 
 class Held(NamedTuple):
@@ -50,7 +67,7 @@ NOTHING = Held()
 
 
 def fitted(
-    genome: Genome, excess: Excess, catalog: Catalog, rng: Random, *, held: Held = NOTHING
+    genome: Genome, limited: Limited, catalog: Catalog, rng: Random, *, held: Held = NOTHING
 ) -> Genome | None:
     """Return *genome* with changes of chance that each cost less, until the limits of cost hold.
 
@@ -58,31 +75,33 @@ def fitted(
     of many changes helped. Settings that gave way for nothing, since others gave way later, have
     their old values again.
     """
-    above = excess(genome)
+    above = limited.excess(genome)
     if not above:
-        return None if above is None else genome
+        return genome if above == 0 and limited.legal(genome) else None
     way, moves = _Way(catalog, rng, held), list[_Move]()
     for number in range(TRIES):
         found = way.changed(genome, sparing=2 * number < TRIES)
         if found is None:
             continue
         smaller, move = found
-        less = excess(smaller)
+        # a setting that moves in its range breaks no rule, so that its costs alone are asked
+        less = limited.excess(smaller) if move is None else limited.excess_of_costs(smaller)
         if less is not None and less < above:
             genome, above = smaller, less
             moves += [] if move is None else [move]
         if above == 0:
-            return _moved_back(genome, excess, moves)
+            fit = _moved_back(genome, limited, moves)
+            return fit if limited.legal(fit) else None
     return None
 
 
-def _moved_back(genome: Genome, excess: Excess, moves: Sequence[_Move]) -> Genome:
+def _moved_back(genome: Genome, limited: Limited, moves: Sequence[_Move]) -> Genome:
     """Take moves back, the last one first, as far as the limits hold without them."""
     for move in reversed(moves):
         place = next((place for place, part in places(genome) if part is move.after), None)
         if place is not None:
             larger = with_part(genome, place, move.before)
-            genome = larger if excess(larger) == 0 else genome
+            genome = larger if limited.excess_of_costs(larger) == 0 else genome
     return genome
 
 
@@ -115,6 +134,7 @@ class _Way:
         self._rng = rng
         self._held = held
         self._lots: dict[tuple[str, str], bool] = {}
+        self._free: tuple[Genome | None, Sequence[tuple[Place, Part, str]]] = None, ()
 
     def changed(self, genome: Genome, *, sparing: bool) -> tuple[Genome, _Move | None] | None:
         """Return *genome* with one change, and the move if a setting moved; None for no change."""
@@ -135,10 +155,7 @@ class _Way:
         return with_changed_entry(genome, number, replace(entry, prelude=None))
 
     def _with_moved_setting(self, genome: Genome, sparing: bool) -> tuple[Genome, _Move] | None:
-        settings = [
-            each for each in living_settings(genome, self._catalog)
-            if each[1] not in self._held.parts
-        ]  # fmt: skip
+        settings = self._movable(genome)
         if not settings:
             return None
         place, part, name = self._rng.choice(settings)
@@ -147,6 +164,17 @@ class _Way:
         declared = self._catalog[part.name].settings[name]
         moved = with_setting(part, name, declared.range.near(part.settings[name], self._rng))
         return with_part(genome, place, moved), _Move(part, moved)
+
+    def _movable(self, genome: Genome) -> Sequence[tuple[Place, Part, str]]:
+        """Return the settings that may move; most tries are of the genome of the one before."""
+        of, settings = self._free
+        if of is not genome:
+            settings = [
+                each for each in living_settings(genome, self._catalog)
+                if each[1] not in self._held.parts
+            ]  # fmt: skip
+            self._free = genome, settings
+        return settings
 
     def _is_spared(self, part: str, name: str) -> bool:
         if (part, name) not in self._lots:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from random import Random
 
 from ..blocks.registry import Catalog
@@ -14,6 +16,7 @@ from .fitting import NOTHING, Held, fitted
 from .genes import SEGMENTS, WIDTH_STEP
 from .graph import Genome
 from .identity import Form, canonical
+from .memory import PerObject
 from .rules import (
     gene_problems,
     mixing_problems,
@@ -25,6 +28,9 @@ from .taste import EVEN, Taste
 
 DRAWS = 300
 """How often ``sample`` draws, with ever fewer visits, before it says that nothing fits."""
+
+_costs = PerObject[dict[tuple[int, int], Costs]]()
+"""The costs of canonical forms by context and vocabulary: limits and objectives ask for them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +53,7 @@ class Limits:
             if value is not None and not value >= 1:
                 raise ValueError(f"limits.{limit.name} must be at least 1, but is {value!r}")
 
-    @property
+    @cached_property
     def of_cost(self) -> dict[str, float]:
         """The limits that are set among those that only a cost formula can check."""
         limits = {name: getattr(self, name) for name in ("parameters", "flops", "carry_bytes")}
@@ -128,12 +134,17 @@ class Space:
         return None if problems else form
 
     def excess(self, genome: Genome) -> float | None:
-        """Return how far *genome* is above the limits of cost, in parts of them; 0 if it is legal.
+        """Return how far *genome* is above the limits of cost, in parts of them; 0 if it is within.
 
-        None if it breaks another rule.
+        None if it breaks another rule. Exits may err, as the route is taken in its own order.
         """
-        problems, form = self._form(genome)
-        return None if problems or form is None else self._excess(form)
+        return None if self._rules_broken(genome) else self.excess_of_costs(pruned(genome))
+
+    def excess_of_costs(self, genome: Genome) -> float:
+        """Return the same of a genome that breaks no other rule and has no dead visit."""
+        limits = self.limits.of_cost
+        found = self._costs(genome) if limits else None
+        return sum(max(0.0, getattr(found, name) / most - 1) for name, most in limits.items())
 
     def costs(self, genome: Genome) -> Costs:
         """Return what *genome* costs at this space's context, by formula."""
@@ -145,62 +156,96 @@ class Space:
         Raises:
             ValueError: no genome of many that were drawn is inside the limits.
         """
-        drawn: Genome | None = None
+        return self.sample_of(rng, birth, 1, lambda _: 0)
+
+    def sample_of(
+        self, rng: Random, birth: str, count: int, choose: Callable[[Sequence[Costs]], int]
+    ) -> Genome:
+        """Draw *count* genomes as ``sample`` and return the one that *choose* takes by their costs.
+
+        It alone is fitted to the limits of cost; what costs more is shown as at the limits.
+
+        Raises:
+            ValueError: as ``sample``.
+        """
+        draft: Genome | None = None
         for attempt in range(DRAWS):
-            visits = rng.randint(1, max(1, self.limits.visits * (DRAWS - attempt) // DRAWS))
-            drawn = pruned(
-                fresh_genome(
-                    self.catalog,
-                    self.widths,
-                    rng,
-                    birth,
-                    visits=visits,
-                    context=self.context,
-                    taste=self.taste,
-                )
-            )
-            fit = self.fitted(drawn, rng)
+            most = max(1, self.limits.visits * (DRAWS - attempt) // DRAWS)
+            drafts = [self._draft(rng, birth, most) for _ in range(count)]
+            sound = [each for each in drafts if not self._rules_broken(each)] or drafts[:1]
+            draft = sound[choose([self._about(each) for each in sound]) if len(sound) > 1 else 0]
+            fit = self.fitted(draft, rng)
             if fit is not None:
                 return fit
-        reasons = [] if drawn is None else self.problems(drawn)
+        reasons = [] if draft is None else self.problems(draft)
         raise ValueError(
             f"none of {DRAWS} genomes that were drawn is legal in this space; of the last one: "
             f"{'; '.join(reasons)}; raise the limits"
         )
 
+    def _draft(self, rng: Random, birth: str, most: int) -> Genome:
+        return pruned(
+            fresh_genome(
+                self.catalog,
+                self.widths,
+                rng,
+                birth,
+                visits=rng.randint(1, most),
+                context=self.context,
+                taste=self.taste,
+            )
+        )
+
+    def _about(self, draft: Genome) -> Costs:
+        """Return what a draft will cost, about, once it is fitted."""
+        found, limits = self._costs(draft), self.limits.of_cost
+        most = limits.get("flops", math.inf)
+        return Costs(
+            min(found.parameters, self.limits.parameters or found.parameters),
+            min(found.flops, most),
+            min(found.active_flops, most),
+            min(found.carry_bytes, limits.get("carry_bytes", math.inf)),
+        )
+
     def fitted(self, genome: Genome, rng: Random, *, held: Held = NOTHING) -> Genome | None:
         """Return *genome* with smaller things where it costs too much; see ``fitting.fitted``."""
-        return fitted(genome, self.excess, self.catalog, rng, held=held)
+        return fitted(genome, self, self.catalog, rng, held=held)
 
     def _examine(self, genome: Genome) -> tuple[list[str], Form | None]:
-        problems, form = self._form(genome)
-        return (problems, None) if form is None else ([*problems, *self._cost_problems(form)], form)
-
-    def _form(self, genome: Genome) -> tuple[list[str], Form | None]:
-        """Return the problems of *genome* but for its costs, and its form if it has one."""
-        problems = [*self.limits.problems(genome), *genome.problems()] or [
-            *part_problems(genome, self.catalog),
-            *gene_problems(genome.stack, genome.training, self.widths, self.context),
-        ]
+        problems = self._rules_broken(genome)
         if problems:
             return problems, None
-        problems += succession_problems(genome, self.catalog)
-        problems += routing_problems(genome, self.catalog)
-        problems += mixing_problems(genome, self.catalog)
         try:
-            return problems, Form(genome, self.catalog)
+            form = Form(genome, self.catalog)
         except ValueError as error:
-            return [*problems, str(error)], None
+            return [str(error)], None
+        return list(self._cost_problems(form)), form
+
+    def _rules_broken(self, genome: Genome) -> list[str]:
+        """Return the problems of *genome* but for its costs and its symmetry."""
+        return (
+            [*self.limits.problems(genome), *genome.problems()]
+            or [
+                *part_problems(genome, self.catalog),
+                *gene_problems(genome.stack, genome.training, self.widths, self.context),
+            ]
+            or [
+                *succession_problems(genome, self.catalog),
+                *routing_problems(genome, self.catalog),
+                *mixing_problems(genome, self.catalog),
+            ]
+        )
 
     def _cost_problems(self, form: Form) -> Iterator[str]:
         if self.limits.of_cost:
             yield from self.limits.cost_problems(self.form_costs(form.genome()))
 
-    def _excess(self, form: Form) -> float:
-        limits = self.limits.of_cost
-        found = self.form_costs(form.genome()) if limits else None
-        return sum(max(0.0, getattr(found, name) / most - 1) for name, most in limits.items())
-
     def form_costs(self, form: Genome) -> Costs:
         """Return what a genome in canonical form costs, as ``costs``."""
-        return costs(form, catalog=self.catalog, context=self.context, vocabulary=self.vocabulary)
+        known, key = _costs.of(form, self.catalog, dict), (self.context, self.vocabulary)
+        if key not in known:
+            known[key] = self._costs(form)
+        return known[key]
+
+    def _costs(self, alive: Genome) -> Costs:
+        return costs(alive, catalog=self.catalog, context=self.context, vocabulary=self.vocabulary)

@@ -51,16 +51,17 @@ class Balance:
         return min(options, key=lambda option: self._counts.get(trait(option), 0))
 
 
-def balanced(breeding: TraitBreeding) -> Proposer:
-    """Offer genomes drawn from the space, of what those that were born seldom have."""
-    known = dict[str, frozenset[Trait]]()
+def balanced(
+    breeding: TraitBreeding, sample: Callable[[TraitBreeding], Proposer] = sampling
+) -> Proposer:
+    """Offer samples of what those that were born seldom have."""
+    counted, counts = set[str](), Counter[Trait]()
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
-        born = population.by_birth()
-        for name in born:
-            if name not in known:
-                known[name] = breeding.traits(population.genomes[name])
-        counts = Counter(trait for name in born for trait in known[name])
-        return sampling(breeding.guided(Balance(counts)))(population, rng, birth)
+        for name in population.by_birth():
+            if name not in counted:
+                counted.add(name)
+                counts.update(breeding.traits(population.genomes[name]))
+        return sample(breeding.guided(Balance(counts)))(population, rng, birth)
 
     return propose

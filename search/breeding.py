@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from random import Random
 from typing import Protocol, TypeVar
 
@@ -17,6 +17,10 @@ Thing = TypeVar("Thing")
 
 REMEMBERED = 16
 """More than an ask has candidates."""
+
+
+Choose = Callable[[Sequence[Costs]], int]
+"""Returns the place of one of several genomes by their costs."""
 
 
 class Breeding(Protocol):
@@ -51,6 +55,10 @@ class Breeding(Protocol):
 class TraitBreeding(Breeding, Protocol):
     """A ``Breeding`` that also says what its genomes are made of, and can be given a taste."""
 
+    def sample_of(self, rng: Random, birth: str, count: int, choose: Choose) -> Genome:
+        """Draw *count* genomes and return the one that *choose* takes by what they about cost."""
+        ...
+
     def guided(self, taste: Taste) -> TraitBreeding:
         """Return the same, with operators that choose by *taste*."""
         ...
@@ -62,6 +70,12 @@ class TraitBreeding(Breeding, Protocol):
     def traits(self, genome: Genome) -> frozenset[Trait]:
         """Return what the genome is made of; genomes are alike as far as they share traits."""
         ...
+
+
+def drawn_of(breeding: Breeding, rng: Random, birth: str, count: int, choose: Choose) -> Genome:
+    """Return what ``sample_of`` does, of whole samples and their exact costs."""
+    several = [breeding.sample(rng, birth) for _ in range(count)]
+    return several[choose([breeding.costs(genome) for genome in several])]
 
 
 def remembering(what: Callable[[Genome], Thing]) -> Callable[[Genome], Thing]:

@@ -124,7 +124,8 @@ def regularized_evolution(
 
     children = guided(kinds, breeding, priors) if shares else kinds(breeding)
     sample = sampling(breeding)
-    founder = spreading(balanced(breeding) if shares else sample, breeding, objectives)
+    spread = spreading(breeding, objectives)
+    founder = balanced(breeding, spread) if shares else spread(breeding)
     founders = first(starting(starters or {}, breeding.identify), founder)
     return AsynchronousSearch(
         fresh((founding(founders, first(children, sample)), sample), identify),

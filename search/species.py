@@ -15,7 +15,7 @@ from ..genome.mutation import Child, mutate
 from ..genome.space import Space
 from ..genome.taste import Taste
 from ..genome.traits import Trait, form_traits
-from .breeding import remembering
+from .breeding import Choose, remembering
 from .flat_coding import FlatCoding
 
 
@@ -37,6 +37,10 @@ class Species:
     def sample(self, rng: Random, birth: str) -> Genome:
         """Draw a genome."""
         return self.space.sample(rng, birth)
+
+    def sample_of(self, rng: Random, birth: str, count: int, choose: Choose) -> Genome:
+        """Draw the one of *count* genomes that *choose* takes; it alone is fitted."""
+        return self.space.sample_of(rng, birth, count, choose)
 
     def mutate(self, genome: Genome, rng: Random, birth: str) -> Child:
         """Change something of *genome*, mostly one thing."""

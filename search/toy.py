@@ -17,6 +17,7 @@ from ..genome.mutation import Child
 from ..genome.taste import EVEN, Taste
 from ..genome.traits import Trait
 from .base import Assignment
+from .breeding import Choose, drawn_of
 from .draws import lot
 
 
@@ -42,6 +43,10 @@ class Toy:
             for place in range(self.length)
         ]
         return self.spell(word, birth)
+
+    def sample_of(self, rng: Random, birth: str, count: int, choose: Choose) -> Genome:
+        """Draw the one of *count* strings that *choose* takes by their costs."""
+        return drawn_of(self, rng, birth, count, choose)
 
     def mutate(self, genome: Genome, rng: Random, birth: str) -> Child:
         """Change one letter."""

@@ -13,6 +13,7 @@ from praxis_evolve.genome.graph import Entry, Genome, Part, Visit
 from praxis_evolve.genome.mutation import Child
 from praxis_evolve.genome.taste import EVEN, Taste
 from praxis_evolve.genome.traits import Trait
+from praxis_evolve.search.breeding import Choose, drawn_of
 
 Word = tuple[int, ...]
 """The number of the option that is chosen at each place."""
@@ -51,6 +52,10 @@ class Words:
             self.taste.choose(rng, range(len(place.options)), place.trait) for place in self.places
         ]
         return self.spell(word, birth)
+
+    def sample_of(self, rng: Random, birth: str, count: int, choose: Choose) -> Genome:
+        """Draw the one of *count* words that *choose* takes by their costs."""
+        return drawn_of(self, rng, birth, count, choose)
 
     def mutate(self, genome: Genome, rng: Random, birth: str) -> Child:
         """Choose otherwise at one place, so that another genome comes of it."""

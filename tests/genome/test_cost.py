@@ -8,6 +8,7 @@ import pytest
 
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.genome.cost import Costs, costs, size_of
+from praxis_evolve.genome.edit import pruned
 from praxis_evolve.genome.graph import Genome, Part
 from praxis_evolve.genome.identity import canonical
 from praxis_evolve.genome.mutation import mutate
@@ -52,6 +53,16 @@ def test_random_genomes_cost_what_the_formulas_say(seed: int) -> None:
         assert ours.parameters == real.parameters
         assert ours.active_flops == pytest.approx(real.active_flops, rel=1e-12), genome
         assert ours.carry_bytes == pytest.approx(real.carry_bytes, rel=1e-12), genome
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_order_and_dead_settings_cost_nothing(seed: int) -> None:
+    for genome in random_genomes(seed, 40):
+        ours, usual = costs(pruned(genome), catalog=CATALOG, context=CONTEXT), declared(genome)
+        assert ours.parameters == usual.parameters
+        if genome.stack.exit is None:  # whose places hang on the order
+            assert ours.flops == pytest.approx(usual.flops, rel=1e-12)
+            assert ours.carry_bytes == pytest.approx(usual.carry_bytes, rel=1e-12)
 
 
 def test_flops_without_routing_are_those_of_the_genome_without_routers() -> None:

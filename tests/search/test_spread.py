@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+from dataclasses import replace
 from random import Random
 from statistics import fmean, pstdev
 
@@ -10,12 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.ladder import Ladder
+from praxis_evolve.genome.cost import Costs
+from praxis_evolve.genome.space import Limits, Space
+from praxis_evolve.genome.starters import llama
 from praxis_evolve.search.base import Asked, Birth
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.objectives import objectives
 from praxis_evolve.search.population import Population
-from praxis_evolve.search.proposals import Proposal, sampling
+from praxis_evolve.search.proposals import sampling
+from praxis_evolve.search.screen import CANDIDATES
+from praxis_evolve.search.species import Species
 from praxis_evolve.search.spread import farthest, spreading
 from praxis_evolve.search.toy import Toy
 
@@ -69,19 +78,39 @@ def test_founders_cover_more_of_a_cost_that_is_an_objective_and_more_evenly() ->
 
 def test_what_only_machines_measure_spreads_nobody() -> None:
     toy = Toy()
-    sample = sampling(toy)
-    assert spreading(sample, toy, objectives(("bits_per_byte",))) is sample
-    assert spreading(sample, toy, objectives(("bits_per_byte", "tokens_per_second"))) is sample
+    assert spreading(toy, objectives(("bits_per_byte",))) is sampling
+    assert spreading(toy, objectives(("bits_per_byte", "tokens_per_second"))) is sampling
 
 
-def test_where_nothing_is_offered_nothing_is_and_the_first_founder_is_the_first_offer() -> None:
+def test_the_first_founder_is_the_first_sample_and_the_next_the_farthest_of_several() -> None:
     toy, population = Toy(), Population(size=4, rungs=(100,))
-    wanted = objectives(("bits_per_byte", "parameters"))
-    offers = [Proposal(toy.spell([n] * toy.length, ""), "sample") for n in (3, 0, 5)]
+    propose = spreading(toy, objectives(("bits_per_byte", "parameters")))(toy)
+    founder = propose(population, Random(0), "")
+    assert founder is not None
+    assert founder.genome == toy.sample(Random(0), "")
+    population.know("first", founder.genome)
+    population.bear("first", Birth("run", "me", 0))
+    rng, size = Random(1), toy.costs(founder.genome).parameters
+    sizes = [toy.costs(toy.sample(rng, "")).parameters for _ in range(CANDIDATES)]
+    second = propose(population, Random(1), "")
+    assert second is not None
+    apart = [abs(math.log(each / size)) for each in sizes]
+    assert toy.costs(second.genome).parameters == sizes[apart.index(max(apart))]
 
-    def in_turn(population: Population, rng: Random, birth: str) -> Proposal | None:
-        return offers.pop(0) if offers else None
 
-    first, propose = offers[0], spreading(in_turn, toy, wanted)
-    assert propose(population, Random(0), "") is first
-    assert propose(population, Random(0), "") is None
+def test_only_the_chosen_draft_is_fitted_and_what_costs_too_much_is_shown_at_the_limit() -> None:
+    space = Space(installed(), widths=(32,), context=64)
+    most = round(space.costs(llama(space, layers=2)).flops)
+    space = replace(space, limits=Limits(flops=most))
+    for seed in range(20):
+        shown = list[Costs]()
+
+        def largest(several: Sequence[Costs], shown: list[Costs] = shown) -> int:
+            shown += several
+            return max(range(len(several)), key=lambda n: several[n].flops)
+
+        genome = Species(space).sample_of(Random(seed), "", CANDIDATES, largest)
+        assert space.legal(genome)
+        assert 1 < len(shown) <= CANDIDATES
+        assert max(each.flops for each in shown) <= most
+        assert max(each.flops for each in shown) == most or space.costs(genome) in shown
