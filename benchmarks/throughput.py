@@ -7,24 +7,31 @@ it and the telling of its result are timed, what the result is is not. A genome 
 does badly, so that parents stay long. The others choose as many letters: DEAP by a tournament, a
 clone and a mutation of flat lists, the oldest leaving; Optuna by a study in memory.
 
-All take turns in rounds, so that neighbours on the machine slow all alike: look at the ratios, each
-the median over rounds. Before the first round all have a population.
+Each has a process of its own, so that nobody's collector of garbage goes through what another one
+keeps; it has one thread, and collects as a run of the command line does. All take turns in rounds,
+so that neighbours on the machine slow all alike: look at the ratios, each the median over rounds.
+Before the first round all have a population.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import optuna
 from deap import base, creator, tools
 from optuna.distributions import BaseDistribution, CategoricalDistribution
+from optuna.samplers import BaseSampler, NSGAIISampler, TPESampler
 
 from praxis_evolve.benchmarks.long_genomes import (
     POPULATION,
@@ -36,8 +43,10 @@ from praxis_evolve.benchmarks.long_genomes import (
     species,
 )
 from praxis_evolve.benchmarks.rows import add_row, end_line
+from praxis_evolve.evaluator.worker import THREADS
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.search.base import Asked, Birth, Finished
+from praxis_evolve.search.garbage import collect_seldom
 from praxis_evolve.search.species import Species
 
 LETTERS = 8
@@ -100,10 +109,10 @@ def deap(genes: int, population: int) -> Once:
     return once
 
 
-def study(genes: int, population: int, sampler: optuna.samplers.BaseSampler) -> Once:
+def study(genes: int, population: int, sampler: Callable[[], BaseSampler]) -> Once:
     """Return a study in memory that has so many trials."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    rng, asked = Random(0), optuna.create_study(sampler=sampler)
+    rng, asked = Random(0), optuna.create_study(sampler=sampler())
     letters = CategoricalDistribution(tuple(range(LETTERS)))
     parameters: dict[str, BaseDistribution] = {str(gene): letters for gene in range(genes)}
 
@@ -118,43 +127,81 @@ def study(genes: int, population: int, sampler: optuna.samplers.BaseSampler) -> 
     return once
 
 
-def contenders(visits: int, population: int, births: int) -> dict[str, Once]:
-    """Return who is compared, by name."""
+def ours(visits: int, population: int, births: int, *, shares: bool) -> Ours:
+    """Return ours, which has its population."""
     those = species(visits)
-    ours = partial(Ours, those, founders(those, population), births=births)
-    samplers = {
-        "optuna nsga2": optuna.samplers.NSGAIISampler(seed=0, population_size=population),
-        "optuna tpe": optuna.samplers.TPESampler(seed=0),
+    return Ours(those, founders(those, population), births=births, shares=shares)
+
+
+def contenders(visits: int, population: int, births: int) -> dict[str, Callable[[], Once]]:
+    """Return who is compared, by name, each to be made."""
+    of_optuna = {
+        "optuna nsga2": partial(NSGAIISampler, seed=0, population_size=population),
+        "optuna tpe": partial(TPESampler, seed=0),
     }
     return {
-        "deap": deap(visits, population),
-        "evolution": ours(shares=True),
-        "without-shares": ours(shares=False),
-        **{name: study(visits, population, sampler) for name, sampler in samplers.items()},
+        "deap": partial(deap, visits, population),
+        "evolution": partial(ours, visits, population, births, shares=True),
+        "without-shares": partial(ours, visits, population, births, shares=False),
+        **{name: partial(study, visits, population, make) for name, make in of_optuna.items()},
     }
 
 
-def rates(several: Mapping[str, Once], *, rounds: int, seconds: float) -> dict[str, list[float]]:
-    """Return how many each did a second, round for round; each has so many seconds of a round."""
-    found: dict[str, list[float]] = {name: [] for name in several}
-    for _ in range(rounds):
-        for name, once in several.items():
-            spent, done = 0.0, 0
-            while spent < seconds:
-                spent, done = spent + once(), done + 1
-            found[name].append(done / spent)
+class Turn(NamedTuple):
+    """What somebody did in a turn: how many a second, and how long genomes are on average."""
+
+    rate: float
+    visits: float | None
+
+
+_here: list[Once] = []
+"""The contender of this process, which is made here and stays here."""
+
+
+def make_here(make: Callable[[], Once]) -> None:
+    """Make the contender of this process; garbage is collected as in a run of the command line."""
+    _here[:] = [make()]
+    collect_seldom()
+
+
+def turn_here(seconds: float) -> Turn:
+    """Let it ask and tell for so long."""
+    once, spent, done = _here[0], 0.0, 0
+    while spent < seconds:
+        spent, done = spent + once(), done + 1
+    visits = mean_visits(once.born[-done:]) if isinstance(once, Ours) else None
+    return Turn(done / spent, visits)
+
+
+def turns(
+    several: Mapping[str, Callable[[], Once]], *, rounds: int, seconds: float
+) -> dict[str, list[Turn]]:
+    """Return what each did, round for round; each has so many seconds of a round."""
+    for name in THREADS:
+        os.environ[name] = "1"
+    found: dict[str, list[Turn]] = {name: [] for name in several}
+    with ExitStack() as stack:
+        stands = {
+            name: stack.enter_context(
+                ProcessPoolExecutor(1, get_context("spawn"), make_here, (make,))
+            )
+            for name, make in several.items()
+        }
+        for _ in range(rounds):
+            for name, stand in stands.items():
+                found[name].append(stand.submit(turn_here, seconds).result())
     return found
 
 
-def rows_of(found: Mapping[str, Sequence[float]], visits: Mapping[str, float]) -> list[Any]:
+def rows_of(found: Mapping[str, Sequence[Turn]]) -> list[Any]:
     """Return a row for each: its rate, the best of a round, and its ratio to DEAP's."""
     return [
         {
             "name": name,
-            "rate": median(several),
-            "best": max(several),
-            "of_deap": median(a / b for a, b in zip(several, found["deap"], strict=True)),
-            "visits": visits.get(name),
+            "rate": median(turn.rate for turn in several),
+            "best": max(turn.rate for turn in several),
+            "of_deap": median(a.rate / b.rate for a, b in zip(several, found["deap"], strict=True)),
+            "visits": several[-1].visits,
         }
         for name, several in found.items()
     ]
@@ -187,10 +234,7 @@ def main() -> None:
     """Time all and print a table."""
     asked = options().parse_args()
     several = contenders(asked.visits, asked.population, asked.births)
-    found = rates(several, rounds=asked.rounds, seconds=asked.seconds)
-    bred = {name: once.born for name, once in several.items() if isinstance(once, Ours)}
-    visits = {name: mean_visits(born[asked.population :]) for name, born in bred.items()}
-    rows = rows_of(found, visits)
+    rows = rows_of(turns(several, rounds=asked.rounds, seconds=asked.seconds))
     if asked.out:
         asked.out.parent.mkdir(parents=True, exist_ok=True)
         end_line(asked.out)

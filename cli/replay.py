@@ -80,8 +80,10 @@ def verdict(plan: Plan, events: Iterable[Event]) -> Verdict:
 
     All asks of a log came from its own state, for it is that of whoever drove the run in turn.
     """
+    from ..search.garbage import collect_seldom
     from ..search.replay import reask
 
+    collect_seldom()
     found = Verdict()
 
     def counted() -> Iterable[Event]:

@@ -122,6 +122,7 @@ class Session:
         from ..market.ledger import Ledger
         from ..market.manifest import Manifest
         from ..market.plan import Plan
+        from ..search.garbage import collect_seldom
         from .launch import setup_of
         from .places import run_folder
         from .progress import Watching, restored
@@ -143,6 +144,7 @@ class Session:
                 clock.listening(),
                 ProcessPool[str](setup, plan.catalog, workers=workers, devices=devices) as pool,
             ):
+                collect_seldom()
                 display.start()
                 try:
                     worked = drive(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..blocks.registry import Catalog
-from .graph import Genome
+from .graph import Entry, Genome
+
+Step = tuple[int, tuple[int, ...], int]
+"""The pool entry, the reads and the base of a visit."""
 
 
 def exit_places(genome: Genome, catalog: Catalog) -> tuple[int, ...]:
@@ -15,19 +20,23 @@ def exit_places(genome: Genome, catalog: Catalog) -> tuple[int, ...]:
     """
     if genome.stack.exit is None:
         return ()
-    return tuple(place for place in _cuts(genome) if _mixes(genome, place + 1, catalog))
+    route = [(visit.block, visit.reads, visit.base_read) for visit in genome.route]
+    return places_along(route, genome.pool, catalog)
 
 
-def _cuts(genome: Genome) -> list[int]:
+def places_along(route: Sequence[Step], pool: Sequence[Entry], catalog: Catalog) -> tuple[int, ...]:
+    """Return the places of a route of (pool entry, reads, base) in a genome with an exit gene."""
+    return tuple(
+        place for place in _cuts(route) if catalog[pool[route[place + 1][0]].block.name].mixes
+    )
+
+
+def _cuts(route: Sequence[Step]) -> list[int]:
     """Return the visits but the last that everything later reads at or after, in order."""
-    found, earliest = list[int](), len(genome.route)
-    for place in range(len(genome.route) - 2, -1, -1):
-        later = genome.route[place + 1]
-        earliest = min(earliest, later.base_read, *later.reads)
+    found, earliest = list[int](), len(route)
+    for place in range(len(route) - 2, -1, -1):
+        _, reads, base = route[place + 1]
+        earliest = min(earliest, base, *reads)
         if earliest >= place:
             found.append(place)
     return found[::-1]
-
-
-def _mixes(genome: Genome, visit: int, catalog: Catalog) -> bool:
-    return catalog[genome.pool[genome.route[visit].block].block.name].mixes

@@ -32,7 +32,7 @@ def frozen(settings: Settings) -> Settings:
     return MappingProxyType(dict(sorted(settings.items())))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Part:
     """A thing of the catalog by name, with its settings."""
 
@@ -49,7 +49,7 @@ class Part:
         return Part, (self.name, dict(self.settings))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Entry:
     """A block of the pool: its weights are shared by all visits to it.
 
@@ -65,7 +65,7 @@ class Entry:
     precision: Precision = "full"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Visit:
     """One step of the route: ``value = base (+) f(norm(merge(reads)))``.
 
@@ -87,7 +87,7 @@ class Visit:
         return self.reads[0] if self.base is None else self.base
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Stack:
     """The genes that concern all visits.
 
@@ -106,7 +106,7 @@ class Stack:
     feedback: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Training:
     """The genes of the optimizer (AdamW): decoupled decay, momenta, warm-up and clipping.
 
@@ -123,7 +123,7 @@ class Training:
     shuffle: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Genome:
     """An architecture and how to train it. Visit *i* reads only before *i*: no cycles.
 

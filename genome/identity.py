@@ -11,14 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 from ..blocks.declaration import Declaration, Precision
 from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .edit import pruned
-from .exits import exit_places
+from .exits import places_along
 from .facts import Facts, facts_of
 from .genes import LEGACY
 from .graph import Entry, Genome, Merge, Part, Stack, Training, Visit, parts_of
@@ -256,7 +256,10 @@ class Form:
     def _exit(self) -> Part | None:
         """The exit gene, which is dead where no visit is a place to leave at."""
         gene = self._source.stack.exit
-        return gene if gene and exit_places(self._shape(), self._catalog) else None
+        if gene is None:
+            return None
+        pool = [self._alive.pool[entry] for entry in self._arranged.entries]
+        return gene if places_along(self._arranged.code, pool, self._catalog) else None
 
     def _feedback(self) -> int:
         """The feedback gene, which is dead where no visit reads another."""
@@ -273,11 +276,6 @@ class Form:
         return True in [facts.segmented for facts in self._facts] or not (
             self._catalog.segmented.isdisjoint([part.name for part in others])
         )
-
-    def _shape(self) -> Genome:
-        """The genome in canonical order, with its parts as they were written."""
-        pool = tuple(self._alive.pool[entry] for entry in self._arranged.entries)
-        return Genome(pool, tuple(self._route), self._source.stack)
 
     def _part_text(self, part: Part | None) -> str:
         if part is None:
@@ -307,7 +305,7 @@ def _wiring(route: Sequence[Visit]) -> Wiring:
 
 
 def _genes_text(training: Training) -> str:
-    genes = vars(training).items()
+    genes = [(gene.name, getattr(training, gene.name)) for gene in fields(training)]
     return _encoded({name: gene for name, gene in genes if not _is_legacy(name, gene)})
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 Thing = TypeVar("Thing")
@@ -28,20 +29,29 @@ class _Kept(weakref.ref[object], Generic[Thing]):
 
 
 class PerObject(Generic[Thing]):
-    """A memory of one thing for each of some frozen values, in one world (a catalog) at a time."""
+    """A memory of one thing for each of some frozen values, in one world (a catalog) at a time.
 
-    def __init__(self) -> None:
-        self._kept: dict[int, _Kept[Thing]] = {}
+    It forgets values that died and, some ``most`` values later, those that nobody asked for since:
+    a search keeps all of its genomes, and what it never asks again would only slow the collector.
+    """
+
+    def __init__(self, most: int = 1024) -> None:
+        self._most = most
+        self._young: dict[int, _Kept[Thing]] = {}
+        self._old: dict[int, _Kept[Thing]] = {}
         self._forget = self._forgotten
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
 
     def known(self, value: object, world: object) -> Thing | None:
         """Return what was computed of *value* in *world*, None if it never was."""
-        kept = self._kept.get(id(value))
+        kept = self._young.get(id(value)) or self._aged(value)
         return kept.thing if kept is not None and kept.world is world else None
 
     def of(self, value: object, world: object, compute: Callable[[], Thing]) -> Thing:
         """Return what was computed of *value* in *world*, computing it if it never was."""
-        kept = self._kept.get(id(value))
+        kept = self._young.get(id(value)) or self._aged(value)
         if kept is not None and kept.world is world:
             return kept.thing
         return self.keep(value, world, compute())
@@ -50,11 +60,11 @@ class PerObject(Generic[Thing]):
         self, values: Iterable[object], world: object, compute: Callable[[Any], Thing]
     ) -> list[Thing]:
         """Return what was computed of each of several values, in less time than one by one."""
-        known = self._kept.get
+        known = self._young.get
         return [
             kept.thing
             if (kept := known(id(value))) is not None and kept.world is world
-            else self.keep(value, world, compute(value))
+            else self.of(value, world, partial(compute, value))
             for value in values
         ]
 
@@ -62,11 +72,25 @@ class PerObject(Generic[Thing]):
         """Note and return what was computed of *value* in *world*."""
         kept: _Kept[Thing] = _Kept(value, self._forget)
         kept.key, kept.world, kept.thing = id(value), world, thing
-        self._kept[kept.key] = kept
+        self._enter(kept)
         return thing
 
+    def _aged(self, value: object) -> _Kept[Thing] | None:
+        """Return what was kept of a value that nobody asked for in a while."""
+        kept = self._old.pop(id(value), None)
+        if kept is not None:
+            self._enter(kept)
+        return kept
+
+    def _enter(self, kept: _Kept[Thing]) -> None:
+        if len(self._young) >= self._most:
+            self._young, self._old = {}, self._young
+        self._young[kept.key] = kept
+
     def _forgotten(self, kept: _Kept[Thing]) -> None:
-        self._kept.pop(kept.key, None)
+        for several in (self._young, self._old):
+            if several.get(kept.key) is kept:
+                del several[kept.key]
 
 
 class Recent(Generic[Thing]):

@@ -4,7 +4,7 @@ import pytest
 
 from praxis_evolve.benchmarks import throughput
 from praxis_evolve.benchmarks.long_genomes import founders, mean_visits, scored, species
-from praxis_evolve.benchmarks.throughput import Ours, rates, rows_of
+from praxis_evolve.benchmarks.throughput import Ours, Turn, rows_of, turns
 
 VISITS = 5
 
@@ -33,16 +33,26 @@ def test_ours_begins_after_its_founders_and_bears_one_at_a_time(shares: bool):
     assert len({those.identify(genome) for genome in ours.born}) == 4 + 3
 
 
-def test_all_take_turns_and_are_compared_round_for_round():
-    found = rates({"deap": lambda: 0.01, "other": lambda: 0.05}, rounds=3, seconds=0.1)
-    assert [len(several) for several in found.values()] == [3, 3]
-    rows = rows_of({"deap": [100.0, 10.0, 50.0], "other": [50.0, 10.0, 10.0]}, {"other": 4.5})
+def test_all_are_compared_round_for_round():
+    found = {
+        "deap": [Turn(100.0, None), Turn(10.0, None), Turn(50.0, None)],
+        "other": [Turn(50.0, 4.0), Turn(10.0, 4.0), Turn(10.0, 4.5)],
+    }
+    rows = rows_of(found)
     assert [row["of_deap"] for row in rows] == [1.0, 0.5]
     assert rows[1]["rate"] == 10.0
     assert rows[1]["best"] == 50.0
+    assert rows[1]["visits"] == 4.5
     assert [line.split()[0] for line in list(throughput.table(rows))[1:]] == ["deap", "other"]
+
+
+def test_all_take_turns_each_in_a_process():
+    several = throughput.contenders(VISITS, 4, 1000)
+    some = {name: several[name] for name in ("deap", "without-shares")}
+    found = turns(some, rounds=2, seconds=0.01)
+    assert all(len(those) == 2 and min(those).rate > 0 for those in found.values())
 
 
 def test_the_others_ask_and_tell():
     several = throughput.contenders(VISITS, 4, 2)
-    assert all(once() > 0 for once in several.values())
+    assert all(make()() > 0 for make in several.values())

@@ -36,7 +36,7 @@ def test_what_died_is_forgotten() -> None:
     for number in range(100):
         assert memory.of(Value(number), world, lambda number=number: number) == number
     gc.collect()
-    assert not memory._kept  # pyright: ignore[reportPrivateUsage]
+    assert not len(memory)
 
 
 def test_a_value_that_was_computed_again_is_forgotten_once() -> None:
@@ -48,7 +48,17 @@ def test_a_value_that_was_computed_again_is_forgotten_once() -> None:
     assert memory.known(value, second) == 2
     del value
     gc.collect()
-    assert not memory._kept  # pyright: ignore[reportPrivateUsage]
+    assert not len(memory)
+
+
+def test_what_nobody_asks_for_is_forgotten_and_what_somebody_does_is_not() -> None:
+    memory, world, values = PerObject[float](8), object(), [Value(float(n)) for n in range(100)]
+    for value in values:
+        memory.of(value, world, lambda value=value: value.number)
+        assert memory.known(values[0], world) == 0.0
+        assert len(memory) <= 16
+    assert memory.known(values[1], world) is None
+    assert memory.each(values, world, lambda value: value.number) == list(range(100))
 
 
 def test_several_values_are_as_one_after_the_other() -> None:
