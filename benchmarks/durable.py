@@ -134,8 +134,9 @@ def storing(client: Client) -> Generator[Once]:
         def once(number: int) -> float:
             assignment, result = client.bred[number]
             began = time.perf_counter()
-            journal.asked(assignment)
+            assert journal.asked(assignment)
             journal.finished(result)
+            journal.heard()
             journal.beat()
             return time.perf_counter() - began
 
@@ -153,12 +154,12 @@ def searching(client: Client) -> Generator[Once]:
             began = time.perf_counter()
             assignment = search.ask(Birth(client.run, "client", number))
             assert assignment is not None
-            journal.asked(assignment)
-            search.tell([Asked(assignment)])
+            search.tell(journal.asked(assignment))
             asked = time.perf_counter()
             result = scored(assignment.genome, those)
             scored_at = time.perf_counter()
-            search.tell(journal.finished(result))
+            journal.finished(result)
+            search.tell(journal.heard())
             journal.beat()
             return time.perf_counter() - scored_at + asked - began
 

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 from ..evaluator.pool import Pool
 from ..evaluator.result import Result
-from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished, Grown
+from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished
 from ..search.work import Key
-from .errors import StoreError
+from .errors import BehindError, StoreError
 from .identity_key import Identity
 from .lease import Lease, acquire, release, renew
 from .ledger import Ledger
@@ -23,26 +23,40 @@ HEARTBEAT = 15.0
 
 @dataclass
 class LedgerJournal:
-    """The journal of one run in a ledger, under a lease that it renews."""
+    """The journal of one run in a ledger, under a lease that it renews.
+
+    ``told`` is the number of lines of the log that it has returned.
+    """
 
     ledger: Ledger
     run: str
     identity: Identity
     lease: Lease
     now: Callable[[], float]
+    told: int = 0
     _renewed: float = field(init=False)
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
 
-    def asked(self, assignment: Assignment) -> None:
-        """Log that an assignment is handed out."""
-        self.ledger.append_asked(self.run, assignment, lease=self.lease)
+    def heard(self) -> Sequence[Event]:
+        """Return the lines that came into the log since."""
+        events = list(self.ledger.events(self.run, since=self.told))
+        self.told += len(events)
+        return events
 
-    def finished(self, result: Result) -> Sequence[Event]:
-        """Sign and store a result; the search is told what the record holds."""
-        record = self.ledger.publish(self.run, self.identity, result, lease=self.lease)
-        return [Finished(record.result)]
+    def asked(self, assignment: Assignment) -> Sequence[Event]:
+        """Log that an assignment is handed out, unless the log has other lines at its end."""
+        try:
+            self.ledger.append_asked(self.run, assignment, lease=self.lease, told=self.told)
+        except BehindError:
+            return []
+        self.told += 1
+        return [Asked(assignment)]
+
+    def finished(self, result: Result) -> None:
+        """Sign and store a result."""
+        self.ledger.publish(self.run, self.identity, result, lease=self.lease)
 
     def closed(self) -> None:
         """Log that no new genomes are wanted."""
@@ -118,10 +132,10 @@ def drive(
     try:
         ledger.set_state(run, "running")
         digest = ledger.run(run).digest
-        restored = restore(plan, list(ledger.events(run)), run=digest, author=identity.author)
+        restored = restore(plan, journal.heard(), run=digest, author=identity.author)
         if joining and not plan.evolution.done:  # finals that were planned stay as they are
             ledger.append_grown(run, joining, lease=lease)
-            plan.search.tell([Grown(tuple(sorted(joining.items())))])
+            plan.search.tell(journal.heard())
         worker = Worker(
             search=plan.search,
             pool=pool,

@@ -25,3 +25,7 @@ class RecordError(ValueError):
 
 class IdentityError(Exception):
     """An identity file cannot be used."""
+
+
+class BehindError(Exception):
+    """A log has lines that whoever asked had not been told of."""

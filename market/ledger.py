@@ -24,7 +24,7 @@ from ..genome.text import to_json
 from ..search.base import Assignment, Birth, Event
 from . import canonical, log, lookup, rows
 from .chain import chain_problems
-from .errors import RecordError, StoreError
+from .errors import BehindError, RecordError, StoreError
 from .identity_key import Identity
 from .lease import Lease, guard, lock
 from .prepared import Driven
@@ -167,16 +167,32 @@ class Ledger:
 
     # --------------------------------------------------------------------------------- writing
 
-    def append_asked(self, run: str, assignment: Assignment, *, lease: Lease | None = None) -> str:
+    def append_asked(
+        self,
+        run: str,
+        assignment: Assignment,
+        *,
+        lease: Lease | None = None,
+        told: int | None = None,
+    ) -> str:
         """Log that *assignment* was handed out, store its genome and return the genome's id.
 
+        With *told* only where that is the number of lines in the log: what the search that asked
+        had been told, so that a replay in the order of the log asks the same.
+
         Raises:
+            BehindError: the log has more lines, of records that came in; tell them and ask again.
             LeaseLostError: another process drives the run since *lease*.
         """
         genome = genome_id(assignment.genome, self._catalog)
         text = to_json(assignment.genome)
         line = log.asked(assignment, text)
         with self._changing(run, lease) as (connection, _):
+            if told is not None and (length := rows.log_length(connection, run)) != told:
+                raise BehindError(
+                    f"the log of run {run!r} has {length} lines, but only {told} were told when "
+                    "the assignment was asked for; tell the others and ask again"
+                )
             rows.insert_genome(connection, run, genome, text)
             rows.append_line(connection, run, line)
         return genome

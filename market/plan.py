@@ -25,6 +25,7 @@ from ..search.lines import Lines
 from ..search.looks import CONTENDERS, looks, settled
 from ..search.measures import measures_of
 from ..search.objectives import objectives
+from ..search.scores import TRUSTED
 from ..search.species import Species
 from .manifest import Manifest
 
@@ -234,14 +235,21 @@ class _Listener:
         """Offer nothing."""
 
     def tell(self, events: Sequence[Event]) -> None:
-        """Keep what finished, each result once, and who descends from whom."""
+        """Keep what finished and is trusted, each result once, and who descends from whom."""
         for event in events:
             self._lines.tell([event])
-            if isinstance(event, Finished) and event.result not in self._seen:
-                self._seen.add(event.result)
-                self._results.append(event.result)
+            if isinstance(event, Finished):
+                self._keep(event.result, trusted=event.weight >= TRUSTED)
             elif isinstance(event, Grown):
                 self._grow(dict(event.blocks))
+
+    def _keep(self, result: Result, *, trusted: bool) -> None:
+        if trusted and result not in self._seen:
+            self._seen.add(result)
+            self._results.append(result)
+        elif not trusted and result in self._seen:
+            self._seen.remove(result)
+            self._results.remove(result)
 
 
 class _Deaf:

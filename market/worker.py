@@ -14,7 +14,7 @@ from typing import Protocol
 from ..evaluator.job import Job
 from ..evaluator.pool import Pool
 from ..evaluator.result import Result
-from ..search.base import Asked, Assignment, Birth, Closed, Event, Search
+from ..search.base import Assignment, Birth, Event, Search
 
 
 class Wish(Enum):
@@ -30,14 +30,24 @@ class Wish(Enum):
 
 
 class Journal(Protocol):
-    """Where asks and tells are kept, in order, before they count."""
+    """Where asks and tells are kept, in order, before they count. Others may add to it meanwhile:
+    what the search is told, and in what order, is what the journal holds.
+    """  # noqa: D205
 
-    def asked(self, assignment: Assignment) -> None:
-        """Note that an assignment is handed out."""
+    def heard(self) -> Sequence[Event]:
+        """Return what the journal holds and has not returned yet, in order."""
         ...
 
-    def finished(self, result: Result) -> Sequence[Event]:
-        """Keep a result for good and return what the search is told of it."""
+    def asked(self, assignment: Assignment) -> Sequence[Event]:
+        """Note that an assignment is handed out and return that, for the search to be told.
+
+        If the journal holds what it has not returned yet, it notes nothing and returns nothing: it
+        was asked for without knowing that.
+        """
+        ...
+
+    def finished(self, result: Result) -> None:
+        """Keep a result for good."""
         ...
 
     def closed(self) -> None:
@@ -109,6 +119,7 @@ class Worker:
             for key, result in finished:
                 self._take(key, result)
                 worked.results += 1
+            self._hear()
             self.watcher.on_wait(len(self._running))
             worked.engine_seconds += self.clock() - began
         worked.seconds = self.clock() - started
@@ -116,27 +127,36 @@ class Worker:
 
     def _hand_out(self, waiting: list[Assignment]) -> None:
         while len(self._running) < self.pool.capacity:
-            if waiting:
-                assignment = waiting.pop(0)
-            elif (asked := self.search.ask(self.birth)) is not None:
-                assignment = asked
-                self.journal.asked(assignment)
-                self.search.tell([Asked(assignment)])
-                self.birth = Birth(self.birth.run, self.birth.author, self.birth.number + 1)
-            else:
+            assignment = waiting.pop(0) if waiting else self._asked()
+            if assignment is None:
                 return
             key = f"{assignment.birth.author}/{assignment.birth.number}"
             self._running[key] = assignment
             self.watcher.on_asked(assignment)
             self.pool.submit(key, self.job(assignment))
 
+    def _asked(self) -> Assignment | None:
+        """Return what the search asks for, knowing all that the journal holds."""
+        while (assignment := self.search.ask(self.birth)) is not None:
+            if noted := self.journal.asked(assignment):
+                self.search.tell(noted)
+                self.birth = Birth(self.birth.run, self.birth.author, self.birth.number + 1)
+                return assignment
+            self._hear()
+        return None
+
+    def _hear(self) -> None:
+        if heard := self.journal.heard():
+            self.search.tell(heard)
+
     def _take(self, key: str, result: Result) -> None:
         assignment = self._running.pop(key)
-        self.search.tell(self.journal.finished(result))
+        self.journal.finished(result)
+        self._hear()
         self.watcher.on_finished(assignment, result)
 
     def _close(self) -> None:
         if not self._closed:
             self._closed = True
             self.journal.closed()
-            self.search.tell([Closed()])
+            self._hear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -19,6 +19,7 @@ from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import Process, acquire
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
+from praxis_evolve.market.record import Record
 from praxis_evolve.market.worker import Wish, Worked
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished
 from praxis_evolve.search.replay import replay
@@ -230,3 +231,43 @@ def test_finals_are_tested_and_kept() -> None:
     assert plan.job(asked) == Job(asked.genome, asked.rung)
     final = plan.job(replace(asked, replica=2))
     assert (final.replica, final.test, final.keep_weights) == (2, True, True)
+
+
+class Neighbour:
+    """A watcher into whose ledger another peer's records come while it works."""
+
+    def __init__(self, ledger: Ledger, records: Sequence[Record], rng: Random) -> None:
+        self._ledger, self._left, self._rng = ledger, list(records), rng
+
+    def on_asked(self, assignment: Assignment) -> None:
+        self._merge()
+
+    def on_finished(self, assignment: Assignment, result: Result) -> None:
+        self._merge()
+
+    def on_wait(self, pending: int) -> None:
+        self._merge()
+
+    def _merge(self) -> None:
+        if self._left and self._rng.random() < 0.5:
+            self._ledger.merge(RUN, [self._left.pop(0)])
+
+
+def test_a_run_that_others_add_to_replays_from_its_log(tmp_path: Path) -> None:
+    there, here = begun(tmp_path / "there"), begun(tmp_path / "here")
+    driven(there, Identity.new())
+    records = [record for record in there.records(RUN) if record.result.replica == 0]
+    me = Identity.new()
+    drive(
+        here, RUN, Plan(MANIFEST, CATALOG), identity=me,
+        pool=Parallel(3, invented, Random(2)), watcher=Neighbour(here, records, Random(1)),
+        wish=always(Wish.WORK), now=lambda: 1000.0,
+    )  # fmt: skip
+    events = list(here.events(RUN))
+    foreign = [event for event in events if isinstance(event, Finished) and event.weight < 1]
+    assert len(foreign) == len(records)
+    first = next(n for n, event in enumerate(events) if event in foreign)
+    assert any(isinstance(event, Asked) for event in events[first:]), "they came in between"
+    assert replay(Plan(MANIFEST, CATALOG).search, events, author=me.author) is None
+    there.close()
+    here.close()

@@ -8,6 +8,7 @@ from random import Random
 
 import pytest
 
+from praxis_evolve.evaluator.job import Job
 from praxis_evolve.evaluator.result import Measurement, Result
 from praxis_evolve.genome.baselines import LEARNING_RATES, ROPE_BASES
 from praxis_evolve.genome.identity import architecture_id, genome_id
@@ -180,6 +181,14 @@ def test_the_search_hears_nothing_of_a_baseline_outside_of_its_limits() -> None:
         if a.replica == 0 and a.origin != "tuning"
     )
     assert replay(Plan(plan.manifest, CATALOG).search, log, author="me") is None
+
+
+def test_claims_are_no_results_until_they_are_trusted_and_no_longer_when_they_are_not() -> None:
+    plan = Plan(MANIFEST, CATALOG)
+    claim = invented(Job(plan.space.sample(Random(1), "x"), MANIFEST.rungs[-1], 0))
+    for weight, known in ((0.25, []), (1.0, [claim]), (1.0, [claim]), (0.0, []), (0.5, [claim])):
+        plan.search.tell([Finished(claim, weight)])
+        assert plan.results == known
 
 
 def test_what_machines_measured_replays_from_the_log() -> None:

@@ -16,6 +16,7 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.market.worker import Wish, Worker
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Event, Finished, Search
 from praxis_evolve.search.evolution import regularized_evolution
+from praxis_evolve.search.replay import replay
 from praxis_evolve.search.toy import Toy
 from praxis_evolve.tests.market.loop import Parallel, Seen, after, always
 
@@ -25,19 +26,32 @@ BIRTHS = 20
 
 @dataclass
 class Notes:
-    """A journal in memory that also hears what the search is told."""
+    """A journal in memory that also hears what the search is told; ``foreign`` came from others."""
 
     lines: list[str] = field(default_factory=list[str])
     events: list[Event] = field(default_factory=list[Event])
+    foreign: list[Event] = field(default_factory=list[Event])
+    told: int = 0
 
-    def asked(self, assignment: Assignment) -> None:
+    def heard(self) -> Sequence[Event]:
+        self.events += self.foreign
+        self.foreign.clear()
+        new = self.events[self.told :]
+        self.told = len(self.events)
+        return new
+
+    def asked(self, assignment: Assignment) -> Sequence[Event]:
+        if self.foreign or self.told < len(self.events):
+            self.lines.append("behind")
+            return []
         self.lines.append(f"log ask {assignment.birth.number}")
         self.events.append(Asked(assignment))
+        self.told += 1
+        return [Asked(assignment)]
 
-    def finished(self, result: Result) -> Sequence[Event]:
+    def finished(self, result: Result) -> None:
         self.lines.append("log result")
         self.events.append(Finished(result))
-        return [Finished(result)]
 
     def closed(self) -> None:
         self.lines.append("log closed")
@@ -104,6 +118,17 @@ def test_an_ask_is_logged_and_told_before_it_runs_and_a_result_stored_before_it_
     assert worked.results == len(rounds) == len(seen.finished) > BIRTHS
     assert [a for a, _ in seen.finished] == seen.asked
     assert 0 < worked.engine_seconds < worked.seconds
+
+
+def test_what_came_from_others_is_told_before_anything_is_asked_for() -> None:
+    made, notes, _ = worker()
+    other = TOY.evaluate(Assignment(TOY.sample(Random(5), "x"), 100, 0, Birth("", "other", 0)))
+    notes.foreign.append(Finished(other, 0.25))
+    made.run()
+    assert notes.lines[:3] == ["behind", "tell Finished", "log ask 0"]
+    assert notes.lines.count("behind") == 1
+    assert [notes.events[0], notes.told] == [Finished(other, 0.25), len(notes.events)]
+    assert replay(evolution(), notes.events, author="me") is None
 
 
 @pytest.mark.parametrize("capacity", [2, 5])
