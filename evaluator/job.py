@@ -46,6 +46,15 @@ class Job:
         return hashlib.sha256(texts.encode()).hexdigest()[:16]
 
 
+def seed_of(task_digest: str, replica: int) -> int:
+    """Return the seed of a replica: of the task, not of the genome, so that genomes pair.
+
+    Nor is it the evaluator's to choose: whoever evaluates, a claim can be measured again.
+    """
+    digest = hashlib.sha256(f"{task_digest}/{replica}".encode()).digest()
+    return int.from_bytes(digest[:6], "big")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """What all evaluations of a run share; frozen in its manifest.
@@ -95,9 +104,8 @@ class Setup:
         return self.batch * self.context
 
     def seed(self, replica: int) -> int:
-        """Return the seed of a replica: of the task, not of the genome, so that genomes pair."""
-        digest = hashlib.sha256(f"{self.task_digest}/{replica}".encode()).digest()
-        return int.from_bytes(digest[:6], "big")
+        """Return the seed of a replica, as ``seed_of``."""
+        return seed_of(self.task_digest, replica)
 
     def windows_at(self, rung: int) -> int:
         """Return how many windows of the search split fitness is measured on at a rung.

@@ -7,24 +7,24 @@ stays, also after a kill or a loss of power. Merging two ledgers is the set unio
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, NamedTuple
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from .. import __version__
 from ..blocks.registry import Catalog, installed
 from ..evaluator.result import Result
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
-from ..genome.text import to_json
+from ..genome.text import from_json, to_json
 from ..search.base import Assignment, Birth, Event
 from . import canonical, log, lookup, rows
 from .chain import chain_problems
-from .errors import BehindError, RecordError, StoreError
+from .errors import BehindError, NotFoundError, RecordError, StoreError
 from .identity_key import Identity
 from .lease import Lease, guard, lock
 from .prepared import Driven
@@ -35,6 +35,9 @@ from .tables import genomes, records, runs
 from .trust import weight
 
 State = Literal["running", "stopped", "finished"]
+
+NAMED = 5000
+"""How many records are asked for by name at once; databases bound the parameters of a query."""
 
 
 @dataclass(frozen=True)
@@ -269,19 +272,102 @@ class Ledger:
         What is there afterwards does not depend on order, repeats or how the records were split.
         *own* is this peer's author key: its own records (from a backup, say) count fully.
         """
-        several = {record.id: record for record in received}
-        added: list[str] = []
-        refused: list[str] = []
-        with self._changing(run) as (connection, digest):
-            known = rows.record_ids(connection, run)
-            for record in sorted(several.values(), key=lambda r: (r.author, r.seq, r.id)):
-                if problem := _problem(record, digest):
-                    refused.append(f"record {record.id[:12]} {problem}")
-                elif record.id not in known:
-                    rows.insert_record(connection, run, record, now=self._now())
-                    rows.append_line(connection, run, log.finished(record, weight(record, own)))
-                    added.append(record.id)
-        return Merged(tuple(added), tuple(refused))
+        return self._united(run, received, {}, own, lambda record: None)
+
+    def take_in(
+        self,
+        run: str,
+        received: Iterable[Record],
+        genomes: Iterable[str],
+        *,
+        own: str,
+        check: Callable[[Record, Genome], str | None],
+    ) -> Merged:
+        """Merge what came from a stranger: records with the texts of their genomes.
+
+        A record is added where its genome is in the store or among *genomes* and *check* finds
+        nothing wrong with both; what is refused comes back as sentences.
+        """
+        texts, refused = self._read(genomes)
+
+        def problem(record: Record) -> str | None:
+            name = record.result.genome
+            if name in texts:
+                return check(record, texts[name][1])
+            try:
+                return check(record, self.genome(name))
+            except NotFoundError:
+                return f"is of genome {name[:12]}, which nobody has sent"
+
+        merged = self._united(run, received, texts, own, problem)
+        return Merged(merged.added, (*refused, *merged.refused))
+
+    def _read(
+        self, genomes: Iterable[str]
+    ) -> tuple[dict[str, tuple[str, Genome]], tuple[str, ...]]:
+        """Return texts and genomes by id, and why which texts are none."""
+        found, refused = dict[str, tuple[str, Genome]](), list[str]()
+        for text in genomes:
+            try:
+                genome = from_json(text, self._catalog)
+                found[genome_id(genome, self._catalog)] = to_json(genome), genome
+            except (ValueError, KeyError) as error:
+                refused.append(f"a genome was refused: {error}")
+        return found, tuple(refused)
+
+    def _united(
+        self,
+        run: str,
+        received: Iterable[Record],
+        texts: Mapping[str, tuple[str, Genome]],
+        own: str,
+        problem_of: Callable[[Record], str | None],
+    ) -> Merged:
+        several = list({(record.id, record.signature): record for record in received}.values())
+        digest, refused = self.run(run).digest, list[str]()
+        fresh = list[Record]()
+        known = self._stored(run, {record.id for record in several})
+        for record in sorted(several, key=lambda r: (r.author, r.seq, r.id)):
+            if record.id in known:
+                continue
+            if problem := _problem(record, digest) or problem_of(record):
+                refused.append(f"record {record.id[:12]} {problem}")
+            else:
+                fresh.append(record)
+        return Merged(self._added(run, fresh, texts, own), tuple(refused))
+
+    def _added(
+        self,
+        run: str,
+        fresh: Sequence[Record],
+        texts: Mapping[str, tuple[str, Genome]],
+        own: str,
+    ) -> tuple[str, ...]:
+        """Store records that are sound; looking at signatures takes longer and locks nobody out."""
+        if not fresh:
+            return ()
+        added = list[str]()
+        with self._changing(run) as (connection, _):
+            for record in fresh:
+                if rows.has_record(connection, run, record.id):
+                    continue
+                if record.result.genome in texts:
+                    text, _ = texts[record.result.genome]
+                    rows.insert_genome(connection, run, record.result.genome, text)
+                rows.insert_record(connection, run, record, now=self._now())
+                rows.append_line(connection, run, log.finished(record, weight(record, own)))
+                added.append(record.id)
+        return tuple(added)
+
+    def _stored(self, run: str, ids: Collection[str]) -> set[str]:
+        """Return which of these records are in the store."""
+        several, found = list(ids), set[str]()
+        with self.store.reading() as connection:
+            for start in range(0, len(several), NAMED):
+                some = records.c.id.in_(several[start : start + NAMED])
+                query = select(records.c.id).where(records.c.run == run, some)
+                found.update(connection.execute(query).scalars())
+        return found
 
     # --------------------------------------------------------------------------------- reading
 
@@ -308,6 +394,24 @@ class Ledger:
         with self.store.reading() as connection:
             query = select(records.c.id).where(records.c.run == run)
             return set_digest(connection.execute(query).scalars())
+
+    def counts(self, run: str) -> dict[str, int]:
+        """Return how many records of each author a run has."""
+        query = select(records.c.author, func.count()).where(records.c.run == run)
+        with self.store.reading() as connection:
+            found = connection.execute(query.group_by(records.c.author)).all()
+        return {row[0]: row[1] for row in sorted(found)}
+
+    def places(self, run: str, author: str) -> list[tuple[int, str]]:
+        """Return the places in the author's chain and the ids of the records of a run."""
+        query = select(records.c.seq, records.c.id)
+        query = query.where(records.c.run == run, records.c.author == author)
+        with self.store.reading() as connection:
+            return [(row.seq, row.id) for row in connection.execute(query)]
+
+    def entries(self, run: str, author: str, *, since: int = 0) -> Iterator[tuple[Record, str]]:
+        """Return an author's records from a place on, in order, each with its genome's text."""
+        return self._reader.entries(run, author, since)
 
     def genome(self, genome: str) -> Genome:
         """Return the genome with this whole id.

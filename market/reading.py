@@ -80,6 +80,18 @@ class Reader:
         for row in sorted(found, key=lambda row: row.seq):
             yield self._record(run, row)
 
+    def entries(self, run: str, author: str, since: int) -> Iterator[tuple[Record, str]]:
+        """Yield an author's records from the place *since* on, with the texts of their genomes."""
+        same = (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id)
+        query = select(records, genomes.c.text).join(genomes, same)
+        query = query.where(
+            records.c.run == run, records.c.author == author, records.c.seq >= since
+        )
+        with self.store.reading() as connection:
+            found = connection.execute(query.order_by(records.c.seq, records.c.id)).all()
+        for row in found:
+            yield self._record(run, row), row.text
+
     def genome(self, genome: str) -> Genome:
         """Return the genome with this whole id.
 

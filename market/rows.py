@@ -22,7 +22,9 @@ _SET_STATE = Prepared(
     update(runs).where(runs.c.name == _RUN).values(state=bindparam("new", type_=String()))
 )
 _DELETE_RUN = Prepared(delete(runs).where(runs.c.name == _RUN))
-_RECORD_IDS = Prepared(select(records.c.id).where(records.c.run == _RUN))
+_SAME_RECORD = Prepared(
+    select(records.c.id).where(records.c.run == _RUN, records.c.id == bindparam("named"))
+)
 _INSERT_RECORD = Prepared(insert(records))
 _LAST_OF_AUTHOR = Prepared(
     select(records.c.seq, records.c.id)
@@ -55,9 +57,9 @@ def delete_run(connection: Driven, run: str) -> None:
     _DELETE_RUN.run(connection, of_run=run)
 
 
-def record_ids(connection: Driven, run: str) -> set[str]:
-    """Return the ids of the records of *run*."""
-    return {row.id for row in _RECORD_IDS.all(connection, of_run=run)}
+def has_record(connection: Driven, run: str, record: str) -> bool:
+    """Return whether the record of this id is stored."""
+    return _SAME_RECORD.first(connection, of_run=run, named=record) is not None
 
 
 def insert_record(connection: Driven, run: str, record: Record, *, now: float) -> None:

@@ -1,0 +1,257 @@
+"""Replicas merge by set union, whatever comes in whatever order from whomever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from praxis_evolve.evaluator.result import Result
+from praxis_evolve.genome.text import to_json
+from praxis_evolve.market import canonical
+from praxis_evolve.market.errors import RecordError
+from praxis_evolve.market.identity_key import Identity
+from praxis_evolve.market.record import Record, sign
+from praxis_evolve.market.swarm.heads import Head, decoded, encoded, head_of, lacking, root
+from praxis_evolve.market.swarm.replica import LedgerReplica, Received
+from praxis_evolve.market.swarm.replica import decoded as batch_in
+from praxis_evolve.market.swarm.transport import FRAME
+from praxis_evolve.search.base import Finished
+from praxis_evolve.tests.market.loop import CATALOG
+from praxis_evolve.tests.market.swarm.authors import RUN, Author, genome_of, measured
+
+
+def place(seq: int, fork: str) -> tuple[int, str]:
+    return seq, f"{seq}{fork}"
+
+
+PLACES = st.lists(
+    st.builds(place, st.integers(0, 6), st.sampled_from("abc")), unique=True, max_size=8
+)
+"""Records of an author, (place, id): an id hashes its place, too."""
+
+
+@pytest.fixture
+def authors(tmp_path: Path) -> Iterator[Callable[[], Author]]:
+    made, numbers = list[Author](), count()
+
+    def make() -> Author:
+        made.append(Author(tmp_path / str(next(numbers))))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.ledger.close()
+
+
+def sent(source: LedgerReplica, target: LedgerReplica) -> list[Received]:
+    return [target.receive(batch) for batch in source.lacking(target.heads())]
+
+
+def synced(one: LedgerReplica, other: LedgerReplica) -> None:
+    for _ in range(3):
+        sent(one, other)
+        sent(other, one)
+
+
+def batch_of(records: Sequence[Record], texts: Sequence[str]) -> bytes:
+    pairs = [[record.body.decode(), record.signature] for record in records]
+    return canonical.encode({"genomes": list(texts), "records": pairs})
+
+
+@given(mine=PLACES, theirs=PLACES)
+def test_two_rounds_bring_all_of_an_author_to_both(
+    mine: list[tuple[int, str]], theirs: list[tuple[int, str]]
+) -> None:
+    one, other = set(mine), set(theirs)
+
+    def send(source: set[tuple[int, str]], target: set[tuple[int, str]]) -> None:
+        for _, since in lacking({"me": head_of(source)}, {"me": head_of(target)}):
+            target |= {place for place in source if place[0] >= since}
+
+    for _ in range(2):
+        send(one, other)
+        send(other, one)
+    assert one == other == {*mine, *theirs}
+    assert not list(lacking({"me": head_of(one)}, {"me": head_of(other)}))
+
+
+@given(length=st.integers(1, 20), known=st.integers(0, 20))
+def test_of_a_chain_only_what_follows_is_sent(length: int, known: int) -> None:
+    chain = [(seq, f"{seq}") for seq in range(length)]
+    sends = list(lacking({"me": head_of(chain)}, {"me": head_of(chain[:known])}))
+    assert sends == ([("me", known)] if known < length else [])
+
+
+@given(st.lists(PLACES, max_size=4))
+def test_heads_are_read_as_they_were_written(several: list[list[tuple[int, str]]]) -> None:
+    heads = {f"{n:064x}": head_of(places) for n, places in enumerate(several)}
+    assert decoded(canonical.decode(canonical.encode(encoded(heads)), limit=FRAME)) == heads
+    assert root(heads) == root(dict(reversed(heads.items())))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], {"a": [1, 1, "0" * 64]}, {"0" * 64: [1, 2, "0" * 64]}, {"0" * 64: [1, 1]},
+     {"0" * 64: [1, 1, "x"]}, {f"{n:064x}": [0, 0, "0" * 64] for n in range(1501)}],
+)  # fmt: skip
+def test_what_are_no_heads_is_refused(value: object) -> None:
+    with pytest.raises(RecordError):
+        decoded(value)
+
+
+def test_two_that_compare_have_the_same_and_say_nothing_twice(
+    authors: Callable[[], Author],
+) -> None:
+    one, other = authors(), authors()
+    one.measure(1, 2, 3)
+    other.measure(3, 4)
+    here, there = one.replica(), other.replica()
+    assert [r.added for r in sent(here, there)] == [3]
+    assert [r.added for r in sent(there, here)] == [2]
+    assert not sent(here, there)
+    assert not sent(there, here)
+    assert one.ledger.digest(RUN) == other.ledger.digest(RUN)
+    assert root(here.heads()) == root(there.heads())
+    assert list(one.ledger.problems(RUN)) == []
+    weights = [e.weight for e in one.ledger.events(RUN) if isinstance(e, Finished)]
+    assert sorted(weights) == [0.25, 0.25, 1.0, 1.0, 1.0]
+    other.measure(5)
+    assert [r.added for r in sent(there, here)] == [1], "what follows is all that is sent"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_order_repeats_and_splits_change_nothing(seed: int, authors: Callable[[], Author]) -> None:
+    rng, sources = Random(seed), [authors() for _ in range(3)]
+    for number, source in enumerate(sources):
+        source.measure(*range(number, number + rng.randint(1, 4)))
+    records = [(record, text) for source in sources
+               for record, text in source.ledger.entries(RUN, source.key)]  # fmt: skip
+    digests = set[str]()
+    for _ in range(3):
+        target = authors()
+        replica = target.replica()
+        mixed = rng.sample(records * 2, 2 * len(records))
+        while mixed:
+            some, mixed = mixed[: rng.randint(1, 4)], mixed[rng.randint(1, 4) :]
+            replica.receive(batch_of([r for r, _ in some], [text for _, text in some]))
+        for record, text in records:
+            replica.receive(batch_of([record], [text]))
+        digests.add(target.ledger.digest(RUN))
+    assert len(digests) == 1
+
+
+def test_a_large_history_comes_in_batches_that_fit(authors: Callable[[], Author]) -> None:
+    one, other = authors(), authors()
+    one.measure(*range(150))
+    batches = list(one.replica().lacking({}))
+    assert len(batches) > 1
+    assert max(map(len, batches)) <= FRAME
+    there = other.replica()
+    assert sum(there.receive(batch).added for batch in batches) == len(one.ledger.records(RUN))
+    assert one.ledger.digest(RUN) == other.ledger.digest(RUN)
+
+
+def test_a_fork_reaches_everybody(authors: Callable[[], Author]) -> None:
+    one, other, third = authors(), authors(), authors()
+    liar = Identity.new()
+    digest = one.ledger.run(RUN).digest
+    for author, number in ((one, 1), (other, 2)):
+        genome = genome_of(number)
+        forged = sign(measured(genome), liar, run=digest, seq=0, prev="0" * 64,
+                      catalog=CATALOG.digest, program="0")  # fmt: skip
+        assert author.replica().receive(batch_of([forged], [to_json(genome)])).added == 1
+    synced(one.replica(), other.replica())
+    synced(other.replica(), third.replica())
+    assert len({each.ledger.digest(RUN) for each in (one, other, third)}) == 1
+    assert len(third.ledger.records(RUN)) == 2
+
+
+def test_what_is_not_sound_is_refused_with_its_reason_and_the_rest_is_kept(
+    authors: Callable[[], Author],
+) -> None:
+    target, source = authors(), authors()
+    digest = target.ledger.run(RUN).digest
+    genome, other = genome_of(1), genome_of(2)
+    true = measured(genome)
+    costs = true.costs
+    assert costs is not None
+
+    def signed(seq: int, result: Result = true, run: str = digest) -> Record:
+        return sign(
+            result, source.identity, run=run, seq=seq, prev="ab" * 32 if seq else "0" * 64,
+            catalog=CATALOG.digest, program="0",
+        )  # fmt: skip
+
+    sound = signed(0)
+    bad = {
+        "was not signed by its author": replace(signed(11), signature="00" * 64),
+        "belongs to another run": signed(1, run="cd" * 32),
+        "nobody has sent": signed(2, measured(other)),
+        "the formulas say": signed(3, replace(true, costs=replace(costs, parameters=1))),
+        "has no costs": signed(4, replace(true, costs=None)),
+        "the run has": signed(5, replace(true, rung=101)),
+        "has the seed": signed(6, replace(true, seed=1)),
+        "inherited weights": signed(7, replace(true, inherited_tokens=5)),
+        "9.5 bits_per_byte": signed(8, replace(true, bits_per_byte=9.5)),
+        "does not go on": signed(9, replace(true, curve=((5, 1.0), (5, 1.0)))),
+        "has the names": signed(10, replace(true, architecture="0" * 64)),
+    }
+    replica = target.replica()
+    found = replica.receive(batch_of([*bad.values(), sound], [to_json(genome), "{}"]))
+    for reason in bad:
+        assert sum(reason in text for text in found.refused) == 1, (reason, found.refused)
+    assert sum("a genome was refused" in text for text in found.refused) == 1
+    assert len(found.refused) == len(bad) + 1
+    assert [record.id for record in target.ledger.records(RUN)] == [sound.id]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [b"", b"[]", b"{}", b'{"genomes":[],"records":1}', b'{"genomes":[1],"records":[]}', b"\xff",
+     b'{"records":[],"genomes":[]}', b" " * (FRAME + 1), b'{"genomes":[],"records":[NaN]}'],
+)  # fmt: skip
+def test_what_is_no_batch_is_refused(batch: bytes, authors: Callable[[], Author]) -> None:
+    target = authors()
+    with pytest.raises(RecordError):
+        target.replica().receive(batch)
+    assert target.ledger.records(RUN) == []
+
+
+JUNK = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=12,
+)
+
+
+@given(data=st.binary(max_size=200), junk=JUNK)
+def test_no_bytes_crash_what_reads_batches(data: bytes, junk: object) -> None:
+    with_junk = canonical.encode({"genomes": [], "records": [junk]})
+    for some in (data, with_junk, canonical.encode(junk)):
+        try:
+            _, records, _ = batch_in(some)
+        except RecordError:
+            continue
+        assert records == []
+
+
+def test_only_changed_authors_are_read_again(authors: Callable[[], Author]) -> None:
+    one, other = authors(), authors()
+    one.measure(1)
+    other.measure(2)
+    here = one.replica()
+    sent(other.replica(), here)
+    before = here.heads()
+    one.measure(3)
+    after = here.heads()
+    assert after[other.key] is before[other.key]
+    assert after[one.key] == Head(2, 2, head_of(one.ledger.places(RUN, one.key)).digest)
