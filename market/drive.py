@@ -15,6 +15,8 @@ from .identity_key import Identity
 from .lease import Lease, acquire, release, renew
 from .ledger import Ledger
 from .plan import Plan
+from .record import Record
+from .trust import Trust
 from .worker import Watcher, Wish, Worked, Worker
 
 HEARTBEAT = 15.0
@@ -35,15 +37,42 @@ class LedgerJournal:
     now: Callable[[], float]
     told: int = 0
     _renewed: float = field(init=False)
+    _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
+    _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
 
     def heard(self) -> Sequence[Event]:
-        """Return the lines that came into the log since."""
-        events = list(self.ledger.events(self.run, since=self.told))
-        self.told += len(events)
+        """Return the lines that came into the log since, and log what they make count otherwise."""
+        events = self._read()
+        if any(isinstance(event, Finished) for event in events) and self._weigh():
+            events += self._read()
         return events
+
+    def _read(self) -> list[Event]:
+        lines = list(self.ledger.told(self.run, since=self.told))
+        self.told += len(lines)
+        for event, record in lines:
+            if record is not None and isinstance(event, Finished):
+                self._records[record.id] = record
+                self._weights[record.id] = event.weight
+        return [event for event, _ in lines]
+
+    def _weigh(self) -> bool:
+        """Log which records of others count otherwise now, if any."""
+        own = self.identity.author
+        if all(record.author == own for record in self._records.values()):
+            return False  # a lone run needs no trust
+        weights = Trust(self._records.values(), own).weights()
+        changed = {
+            record: weights.get(name, 0.0)
+            for name, record in self._records.items()
+            if weights.get(name, 0.0) != self._weights[name]
+        }
+        if changed:
+            self.ledger.append_weights(self.run, changed, lease=self.lease)
+        return bool(changed)
 
     def asked(self, assignment: Assignment) -> Sequence[Event]:
         """Log that an assignment is handed out, unless the log has other lines at its end."""

@@ -28,7 +28,7 @@ from .errors import BehindError, NotFoundError, RecordError, StoreError
 from .identity_key import Identity
 from .lease import Lease, guard, lock
 from .prepared import Driven
-from .reading import MANIFEST, Reader
+from .reading import MANIFEST, Reader, Told
 from .record import Record, parse, set_digest, sign
 from .store import Store
 from .tables import genomes, records, runs
@@ -229,6 +229,20 @@ class Ledger:
         with self._changing(run, lease) as (connection, _):
             rows.append_line(connection, run, log.grown(blocks))
 
+    def append_weights(
+        self, run: str, weights: Mapping[Record, float], *, lease: Lease | None = None
+    ) -> None:
+        """Log that records that came in count otherwise now.
+
+        Raises:
+            LeaseLostError: another process drives the run since *lease*.
+        """
+        with self._changing(run, lease) as (connection, _):
+            for record, counts in weights.items():
+                foreign = rows.has_genome(connection, run, record.result.genome)
+                line = log.finished(record, counts, foreign=foreign)
+                rows.append_line(connection, run, line)
+
     def put_genome(self, run: str, genome: Genome) -> str:
         """Store a genome that nobody asked for, such as a baseline, and return its id."""
         found = genome_id(genome, self._catalog)
@@ -355,7 +369,10 @@ class Ledger:
                     text, _ = texts[record.result.genome]
                     rows.insert_genome(connection, run, record.result.genome, text)
                 rows.insert_record(connection, run, record, now=self._now())
-                rows.append_line(connection, run, log.finished(record, weight(record, own)))
+                known = rows.has_genome(connection, run, record.result.genome)
+                foreign = known and record.author != own
+                line = log.finished(record, weight(record, own), foreign=foreign)
+                rows.append_line(connection, run, line)
                 added.append(record.id)
         return tuple(added)
 
@@ -376,8 +393,12 @@ class Ledger:
 
         The log is read in pages, so events that others append meanwhile come, too.
         """
+        return (told.event for told in self.told(run, since=since))
+
+    def told(self, run: str, *, since: int = 0) -> Iterator[Told]:
+        """Return the log of a run as ``events``, each with the record that it tells of."""
         self.run(run)
-        return self._reader.events(run, since)
+        return self._reader.told(run, since)
 
     def records(self, run: str) -> list[Record]:
         """Return the records of a run: by author, each author's in order."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from ..blocks.registry import Catalog
+from ..genome.graph import Genome
 from ..genome.text import from_json
 from ..search.base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
 from . import canonical
@@ -17,6 +18,9 @@ from .record import Record
 
 EMPTY = "0" * 64
 """The digest before the first line."""
+
+PEER = "peer"
+"""The origin of what another peer asked for."""
 
 _LIMIT = 1 << 24
 
@@ -50,10 +54,13 @@ def asked(assignment: Assignment, text: str) -> Line:
     return Line("asked", canonical.encode(body).decode())
 
 
-def finished(record: Record, weight: float) -> Line:
-    """Return the line that says that *record* came in and how far it counts."""
-    body = canonical.encode({"record": record.id, "weight": float(weight)})
-    return Line("finished", body.decode(), record.id)
+def finished(record: Record, weight: float, *, foreign: bool = False) -> Line:
+    """Return the line that says that *record* came in and how far it counts.
+
+    A ``foreign`` one is of what another peer asked for, and its genome is at hand.
+    """
+    body = {"record": record.id, "weight": float(weight)} | ({"foreign": True} if foreign else {})
+    return Line("finished", canonical.encode(body).decode(), record.id)
 
 
 def expired(birth: Birth) -> Line:
@@ -71,8 +78,8 @@ def grown(blocks: Mapping[str, str]) -> Line:
     return Line("grown", canonical.encode({"blocks": dict(blocks)}).decode())
 
 
-def event(line: Line, record: Record | None, catalog: Catalog) -> Event:
-    """Return the event that *line* tells of; *record* is the one that it names.
+def event(line: Line, record: Record | None, catalog: Catalog, genome: str | None = None) -> Event:
+    """Return the event that *line* tells of; *record* is the one that it names, of *genome*.
 
     Raises:
         ValueError, KeyError, TypeError: the line is damaged, or its genome does not suit *catalog*.
@@ -81,7 +88,12 @@ def event(line: Line, record: Record | None, catalog: Catalog) -> Event:
     if line.kind == "finished":
         if record is None or body["record"] != record.id:
             raise ValueError(f"the record {body['record']!r} that it names is not there")
-        return Finished(record.result, cast("float", body["weight"]))
+        weight = cast("float", body["weight"])
+        if not body.get("foreign"):
+            return Finished(record.result, weight)
+        if genome is None:
+            raise ValueError(f"the genome of the record {record.id!r} is not there")
+        return Finished(record.result, weight, _foreign(record, from_json(genome, catalog)))
     if line.kind == "closed":
         return Closed()
     if line.kind == "grown":
@@ -90,6 +102,12 @@ def event(line: Line, record: Record | None, catalog: Catalog) -> Event:
     if line.kind == "expired":
         return Expired(birth)
     return Asked(_assignment(cast("dict[str, Any]", body), birth, catalog))
+
+
+def _foreign(record: Record, genome: Genome) -> Assignment:
+    """Return what the author of a record had asked for, born when it measured."""
+    result, birth = record.result, Birth(record.run, record.author, record.seq)
+    return Assignment(genome, result.rung, result.replica, birth, PEER)
 
 
 def _assignment(body: dict[str, Any], birth: Birth, catalog: Catalog) -> Assignment:

@@ -17,6 +17,7 @@ from ..genome.starters import llama, starters
 from ..genome.text import from_json
 from ..genome.trials import trials
 from ..search.algorithms import Breeder, Terms, algorithm
+from ..search.audits import Audits
 from ..search.base import Asked, Assignment, Birth, Closed, Event, Finished, Grown
 from ..search.campaign import Agenda, Campaign, Entrant, Stage
 from ..search.finals import finalists, finals
@@ -58,9 +59,14 @@ class Plan:
         self.looks = Agenda(self._looks, self.identify)
         self.baselines = Agenda(self._baselines, self.identify)
         self.finals = Agenda(self._finals, self.identify)
+        self.audits = Audits(
+            seed=manifest.seed, ladder=Ladder(manifest.rungs), identify=self.identify,
+            legal=lambda genome: self.space.legal(genome),
+        )  # fmt: skip
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines), self.tuning, _Trials(self),
-            self._within_limits(self.evolution), self.looks, self.baselines, self.finals,
+            self.audits, self._within_limits(self.evolution), self.looks, self.baselines,
+            self.finals,
         )  # fmt: skip
 
     @property

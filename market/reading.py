@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from sqlalchemy import bindparam, select
 
@@ -38,6 +38,13 @@ _ALIKE = Prepared(
 )
 
 
+class Told(NamedTuple):
+    """A line of a log: what the search is told, and the record that it tells of, if it does."""
+
+    event: Event
+    record: Record | None
+
+
 @dataclass(frozen=True)
 class Reader:
     """Reads the runs of a store; genomes are those of the catalog.
@@ -57,7 +64,7 @@ class Reader:
             raise self._damage(run, "its manifest does not hash to its digest")
         return cast("dict[str, object]", canonical.decode(data, limit=MANIFEST))
 
-    def events(self, run: str, since: int) -> Iterator[Event]:
+    def told(self, run: str, since: int) -> Iterator[Told]:
         """Yield the log of a run from the line *since* on, a page at a time."""
         while page := self._page(run, since):
             yield from page
@@ -122,23 +129,23 @@ class Reader:
             raise self._damage(run, f"genome {genome[:12]}: {error}") from error
         raise self._damage(run, f"the text of genome {genome[:12]} does not hash to its id")
 
-    def _page(self, run: str, since: int) -> list[Event]:
+    def _page(self, run: str, since: int) -> list[Told]:
         with self.store.reading() as connection:
             before = rows.digest_before(connection, run, since)
             found = list(rows.lines(connection, run, since, PAGE))
-        page: list[Event] = []
+        page: list[Told] = []
         for row in found:
             page.append(self._event(run, row, before, since + len(page)))
             before = row.digest
         return page
 
-    def _event(self, run: str, row: rows.AnyRow, before: str, place: int) -> Event:
+    def _event(self, run: str, row: rows.AnyRow, before: str, place: int) -> Told:
         line = log.Line(row.line_kind, row.line_body, row.record)
         if row.place != place or line.digest(before) != row.digest:
             raise self._damage(run, f"line {place} of its log is missing or was changed")
         record = None if row.id is None else self._record(run, row)
         try:
-            return log.event(line, record, self.catalog)
+            return Told(log.event(line, record, self.catalog, row.genome_text), record)
         except (ValueError, KeyError, TypeError) as error:
             raise self._damage(run, f"line {place} of its log: {error}") from error
 

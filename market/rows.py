@@ -126,9 +126,13 @@ def digest_before(connection: Connection, run: str, place: int) -> str:
 def lines(connection: Connection, run: str, since: int, most: int) -> Iterator[AnyRow]:
     """Yield at most so many lines of the log from place *since* on, with their records' columns."""
     source = log.outerjoin(records, (log.c.run == records.c.run) & (log.c.record == records.c.id))
+    source = source.outerjoin(
+        genomes, (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id)
+    )
     columns = (
         log.c.place, log.c.kind.label("line_kind"), log.c.body.label("line_body"), log.c.record,
-        log.c.digest, *(column for column in records.c if column is not records.c.run),
+        log.c.digest, genomes.c.text.label("genome_text"),
+        *(column for column in records.c if column is not records.c.run),
     )  # fmt: skip
     query = select(*columns).select_from(source).where(log.c.run == run, log.c.place >= since)
     yield from connection.execute(query.order_by(log.c.place).limit(most))

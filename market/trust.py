@@ -1,39 +1,191 @@
-"""Trust: how far each record counts in a peer's own fold.
+"""Trust: how far each record counts in a peer's own fold, a function of the set of its records.
 
 A peer verified its own results by measuring them, so they count fully, and a run alone evolves as
-if there were no market. What others claim guides exploration only, until somebody whom the peer
-trusts measures the same. What is not genuine counts nothing.
+if there were no market. What others claim guides exploration only until somebody whom the peer
+trusts measures the same: itself, or an author who agreed with it or with such an author often
+enough (adaptive replication; Anderson 2004, BOINC). Trust is earned by measuring what others can
+check and by nothing else, so many names are worth no more than one. What is not genuine, and who
+signed two records for one place, counts nothing; who is found to err counts less in all that was
+not checked, in what it said before, too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Set
+from typing import NamedTuple
 
+from ..evaluator.result import Result
 from ..search.base import Finished
+from ..search.draws import lot
 from .chain import forked
 from .record import Record
 
 UNVERIFIED = 0.25
 """The most that a stranger's unverified record counts, where an own one counts 1."""
 
+STANDING = 10
+"""How many records of an author must have been found right before others of it are believed."""
+
+ERRING = 20
+"""An author who is believed was right at least so many times as often as it was wrong."""
+
+AUDITED = 0.05
+"""The least share of a trusted author's records that is measured again, by lot."""
+
+TOLERANCE = 1e-3
+"""How far two measurements of one work may be apart, in bits per byte: another machine's rounding,
+which is some 1e-4, and far below the .03 between two seeds.
+"""
+
+ROUNDS = 16
+"""How far trust goes on from author to author."""
+
 
 def weight(record: Record, own: str) -> float:
-    """Return how far *record* counts for the peer whose author key is *own*, from 0 to 1."""
+    """Return how far *record* counts by itself for the peer whose author key is *own*, 0 to 1."""
     if not record.genuine:
         return 0.0
     return 1.0 if record.author == own else UNVERIFIED
 
 
-def weighted(records: Iterable[Record], own: str) -> Iterator[Finished]:
-    """Yield the results that count, in the order given, each record once.
+class Work(NamedTuple):
+    """What was measured: equal for everybody who does the same evaluation."""
 
-    Forged records and those of other authors who signed two records for one place are left out.
+    genome: str
+    rung: int
+    replica: int
+    inherited_tokens: int
+
+
+class Tally(NamedTuple):
+    """How often an author was found right and wrong."""
+
+    right: int
+    wrong: int
+
+    @property
+    def believed(self) -> bool:
+        """Whether that is enough to believe what was not checked."""
+        return self.right >= STANDING and self.right >= ERRING * self.wrong
+
+
+class Trust:
+    """The weights of a set of records for the peer whose author key is *own*.
+
+    All of it hangs on the set alone: not on the order of the records, nor on how they came.
     """
-    several = list(records)
-    frozen = forked(several) - {own}
-    seen: set[str] = set()
+
+    def __init__(self, records: Iterable[Record], own: str) -> None:
+        several = {record.id: record for record in records}.values()
+        self._own = own
+        self._records = [each for each in several if each.genuine]
+        frozen = forked(self._records) - {own}
+        self._frozen = frozen
+        self._answers = _answers(record for record in self._records if record.author not in frozen)
+        self.tallies = self._settled()
+        """How often each author was found right and wrong, by those who are trusted."""
+
+    @property
+    def trusted(self) -> Set[str]:
+        """The authors who are believed, this peer among them."""
+        return {self._own} | {author for author, each in self.tallies.items() if each.believed}
+
+    @property
+    def frozen(self) -> Set[str]:
+        """The authors who signed two records for one place."""
+        return self._frozen
+
+    def weights(self) -> Mapping[str, float]:
+        """Return how far each genuine record counts, by its id."""
+        trusted = self.trusted
+        return {record.id: self._weight(record, trusted) for record in self._records}
+
+    def _weight(self, record: Record, trusted: Set[str]) -> float:
+        if record.author == self._own:
+            return 1.0
+        if record.author in self._frozen:
+            return 0.0
+        truth = self._truth(work_of(record.result), trusted, without=record.author)
+        right = None if truth is None else agree(record.result, truth)
+        if right is not None:
+            return float(right)
+        if record.author in trusted and not self._audited(record):
+            return 1.0
+        return UNVERIFIED
+
+    def _audited(self, record: Record) -> bool:
+        """Whether a trusted author's record is measured again, by a lot of this peer's own."""
+        share = max(AUDITED, 1 / self.tallies[record.author].right)
+        return lot(0, self._own, record.id) < share
+
+    def _truth(self, work: Work, trusted: Set[str], *, without: str) -> Result | None:
+        """Return what trusted authors measured of a work, None where they do not say or differ."""
+        answers = self._answers[work]
+        if self._own in answers:
+            return answers[self._own]
+        said = [answers[author] for author in sorted(answers) if author in trusted - {without}]
+        if not said:
+            return None
+        with_it = [sum(agree(one, other) is not False for other in said) for one in said]
+        most = max(with_it)
+        return said[with_it.index(most)] if 2 * most > len(said) else None
+
+    def _settled(self) -> dict[str, Tally]:
+        """Return how often each author was right, trust going on from author to author."""
+        trusted, tallies = {self._own}, dict[str, Tally]()
+        for _ in range(ROUNDS):
+            tallies = self._tallies(trusted)
+            found = {self._own} | {name for name, each in tallies.items() if each.believed}
+            if found == trusted:
+                break
+            trusted = found
+        return tallies
+
+    def _tallies(self, trusted: Set[str]) -> dict[str, Tally]:
+        right, wrong = defaultdict[str, int](int), defaultdict[str, int](int)
+        for work, answers in self._answers.items():
+            if trusted.isdisjoint(answers):
+                continue
+            for author, answer in answers.items():
+                truth = self._truth(work, trusted, without=author)
+                if author == self._own or truth is None:
+                    continue
+                if (found := agree(answer, truth)) is not None:
+                    (right if found else wrong)[author] += 1
+        return {author: Tally(right[author], wrong[author]) for author in {*right, *wrong}}
+
+
+def work_of(result: Result) -> Work:
+    """Return what a result is of."""
+    return Work(result.genome, result.rung, result.replica, result.inherited_tokens)
+
+
+def agree(one: Result, other: Result) -> bool | None:
+    """Return whether two results of one work may both be true; None where that cannot be told.
+
+    A failure contradicts nothing: one machine has the memory or the time that another lacks.
+    """
+    if one.bits_per_byte is None or other.bits_per_byte is None:
+        return None
+    return abs(one.bits_per_byte - other.bits_per_byte) <= TOLERANCE
+
+
+def weighted(records: Iterable[Record], own: str) -> Iterator[Finished]:
+    """Yield the results that count, in the order given, each record once."""
+    several = list({record.id: record for record in records}.values())
+    weights = Trust(several, own).weights()
     for record in several:
-        counts = weight(record, own)
-        if counts and record.author not in frozen and record.id not in seen:
-            seen.add(record.id)
+        if counts := weights.get(record.id, 0.0):
             yield Finished(record.result, counts)
+
+
+def _answers(records: Iterable[Record]) -> Mapping[Work, Mapping[str, Result]]:
+    """Return what each author measured of each work: its last success, or else its last failure."""
+    found = defaultdict[Work, dict[str, Result]](dict)
+    for record in sorted(records, key=lambda each: (each.author, each.seq, each.id)):
+        answers = found[work_of(record.result)]
+        known = answers.get(record.author)
+        if known is None or record.result.ok or not known.ok:
+            answers[record.author] = record.result
+    return dict(found)

@@ -88,9 +88,10 @@ class AsynchronousSearch:
             match event:
                 case Asked(assignment):
                     self._note(assignment)
-                case Finished(result, weight):
-                    if weight > 0:
-                        self._learn(result, weight)
+                case Finished(result, weight, asked):
+                    if asked is not None and weight >= TRUSTED:
+                        self._meet(asked)
+                    self._learn(result, weight)
                 case Expired(birth):
                     self.work.lapse(birth)
                 case Closed():
@@ -124,22 +125,33 @@ class AsynchronousSearch:
             return
         genome_id, rung = self._identify(assignment.genome), assignment.rung
         self.work.ask(Key(genome_id, rung, 0), assignment)
+        self._promotions.settle(genome_id, rung)
+        self._meet(assignment)
+
+    def _meet(self, assignment: Assignment) -> None:
+        """Take a genome for one of the population, whoever asked for it."""
+        if assignment.replica != 0:
+            return
+        genome_id = self._identify(assignment.genome)
         self.population.know(genome_id, assignment.genome)
         self._promotions.know(genome_id)
-        self._promotions.settle(genome_id, rung)
-        if rung == self._rungs[0]:
+        if assignment.rung == self._rungs[0]:
             origin = Origin(assignment.origin, assignment.parents)
             self.population.bear(genome_id, assignment.birth, origin)
 
     def _learn(self, result: Result, weight: float) -> None:
-        self.work.answer(Key(result.genome, result.rung, result.replica))
+        if weight > 0:
+            self.work.answer(Key(result.genome, result.rung, result.replica))
         if result.rung not in self._rungs:
             return
         self.population.learn(result, weight)
         changed = self._judge.learn(result, weight)
         if changed and weight >= TRUSTED:
             self._promotions.settle(result.genome, result.rung)
+        known = self.population.scores(result.rung)
         for genome_id, score in changed.items():
+            if score is None and weight < TRUSTED and genome_id not in known:
+                continue  # a claim is no reason to leave a genome alone
             self.population.score(genome_id, result.rung, score)
             self._rank(genome_id, result.rung)
         for rung in self._rungs if self._limits else ():

@@ -44,10 +44,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Finished:
-    """A result came in, asked for or not. ``weight`` is how far it is trusted, from 0 to 1."""
+    """A result came in, asked for or not. ``weight`` is how far it is trusted, from 0 to 1.
+
+    Of a result that another peer asked for and measured, ``asked`` is what it asked for: a search
+    that trusts it takes the genome for its own.
+    """
 
     result: Result
     weight: float = 1.0
+    asked: Assignment | None = None
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The seam to the network: a peer asks others by name, is asked, and says and hears who is there.
 
 All of the swarm is written against this protocol, in asyncio. ``memory.Network`` is the twin for
-tests and simulations; ``tests/market/swarm/transport_contract.py`` is what every transport passes.
+tests and simulations; ``contract.TransportContract`` is what every transport passes.
 """
 
 from __future__ import annotations

@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.market.chain import chain_problems, forked
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
-from praxis_evolve.market.trust import UNVERIFIED, weighted
+from praxis_evolve.market.trust import (
+    AUDITED,
+    STANDING,
+    TOLERANCE,
+    UNVERIFIED,
+    Tally,
+    Trust,
+    weighted,
+)
 
 ME, OTHER = Identity.new(), Identity.new()
 RESULT = Result("ab" * 32, "cd" * 32, 1000, 0, 7, 2.5)
@@ -23,8 +36,116 @@ def chain(author: Identity, count: int, *, bits: float = 2.5) -> list[Record]:
     return records
 
 
+def says(author: Identity, answers: Mapping[int, float | None]) -> list[Record]:
+    """A chain of what an author says of works by number; None is a failure."""
+    records: list[Record] = []
+    for number, bits in answers.items():
+        result = replace(RESULT, genome=f"{number:064x}", bits_per_byte=bits)
+        if bits is None:
+            result = replace(result, failure="out of memory", reason="too little here")
+        prev = records[-1].id if records else FIRST
+        records.append(
+            sign(result, author, run="ef" * 32, seq=len(records), prev=prev,
+                 catalog="00" * 32, program="1")
+        )  # fmt: skip
+    return records
+
+
+def truth(*numbers: int) -> dict[int, float | None]:
+    return dict.fromkeys(numbers, 2.0)
+
+
+def lies(*numbers: int) -> dict[int, float | None]:
+    return dict.fromkeys(numbers, 1.0)
+
+
+def weights_of(records: Sequence[Record], wanted: Sequence[Record]) -> list[float]:
+    found = Trust(records, ME.author).weights()
+    return [found[record.id] for record in wanted]
+
+
+def test_what_this_peer_measured_itself_decides_over_the_same_claim():
+    mine = says(ME, {1: 2.0, 2: 2.0, 3: None})
+    close = 2.0 + TOLERANCE / 2
+    theirs = says(OTHER, {1: close, 2: 2.0 + 2 * TOLERANCE, 3: 2.0, 4: 2.0})
+    assert weights_of([*mine, *theirs], theirs) == [1.0, 0.0, UNVERIFIED, UNVERIFIED]
+
+
+def test_an_author_is_believed_after_it_was_right_often_enough_but_for_a_few_by_lot():
+    checked = range(STANDING - 1)
+    theirs = says(OTHER, truth(*range(600)))
+    mine = says(ME, truth(*checked))
+    assert set(weights_of([*mine, *theirs], theirs[STANDING:])) == {UNVERIFIED}
+    mine = says(ME, truth(*checked, STANDING - 1))
+    found = weights_of([*mine, *theirs], theirs)
+    assert found[:STANDING] == [1.0] * STANDING
+    audited = found[STANDING:].count(UNVERIFIED) / len(found[STANDING:])
+    assert found.count(0.0) == 0
+    assert 0.5 / STANDING < audited < 2 / STANDING
+    mine = says(ME, truth(*range(200)))
+    found = weights_of([*mine, *theirs], theirs)[200:]
+    assert 0.5 * AUDITED < found.count(UNVERIFIED) / len(found) < 2 * AUDITED
+
+
+def test_trust_goes_on_from_author_to_author():
+    mine, friend = says(ME, truth(*range(20))), says(OTHER, truth(*range(300)))
+    third = Identity.new()
+    theirs = says(third, truth(*range(100, 200), 900))
+    found = weights_of([*mine, *friend, *theirs], theirs)
+    assert found[:100].count(1.0) >= 80
+    trust = Trust([*mine, *friend, *theirs], ME.author)
+    assert trust.trusted == {ME.author, OTHER.author, third.author}
+
+
+def test_many_names_that_agree_with_each_other_are_worth_nothing():
+    mine, names = says(ME, truth(*range(30))), [Identity.new() for _ in range(12)]
+    claims = [record for name in names for record in says(name, lies(*range(100, 140)))]
+    trust = Trust([*mine, *claims], ME.author)
+    assert trust.trusted == {ME.author}
+    assert set(weights_of([*mine, *claims], claims)) == {UNVERIFIED}
+
+
+def test_who_is_caught_is_not_believed_any_more_in_what_it_said_before_either():
+    theirs = says(OTHER, {**truth(*range(60)), **lies(60, 61)})
+    mine = says(ME, truth(*range(12)))
+    before = weights_of([*mine, *theirs], theirs)
+    assert before[12:].count(1.0) > 40
+    caught = says(ME, truth(*range(12), 60))
+    after = weights_of([*caught, *theirs], theirs)
+    assert after[:12] == [1.0] * 12
+    assert after[60] == 0.0
+    assert set(after[12:60]) == {UNVERIFIED}
+    tallies = Trust([*caught, *theirs], ME.author).tallies
+    assert tallies == {OTHER.author: Tally(12, 1)}
+
+
+def test_a_traitor_convinces_nobody_of_what_trusted_authors_measured_otherwise():
+    friends = [Identity.new() for _ in range(3)]
+    mine = says(ME, truth(*range(20)))
+    honest = [r for friend in friends[:2] for r in says(friend, truth(*range(20), 50))]
+    traitor = says(friends[2], {**truth(*range(20)), **lies(50)})
+    found = weights_of([*mine, *honest, *traitor], [honest[20], honest[41], traitor[20]])
+    assert found == [1.0, 1.0, 0.0]
+
+
+@given(seed=st.integers(0, 2**32), cut=st.integers(0, 40))
+@settings(max_examples=25)
+def test_the_order_of_records_and_repeats_change_nothing(seed: int, cut: int) -> None:
+    rng = Random(seed)
+    mine = says(ME, truth(*rng.sample(range(40), 20)))
+    others = list[Record]()
+    for _ in range(3):
+        said = {n: 2.0 if rng.random() < 0.9 else 1.0 for n in range(rng.randint(1, 40))}
+        others += says(Identity.new(), said)
+    records = [*mine, *others]
+    found = Trust(records, ME.author).weights()
+    mixed = rng.sample(records, len(records))
+    again = Trust([*mixed[cut:], *mixed[: cut + 5], *mixed], ME.author).weights()
+    assert found == again
+
+
 def test_own_records_count_fully_and_those_of_others_a_quarter():
-    mine, theirs = chain(ME, 2), chain(OTHER, 2)
+    mine, theirs = chain(ME, 2), says(OTHER, {5: 2.5, 6: 2.5})
     events = list(weighted([*mine, *theirs], ME.author))
     assert [event.weight for event in events] == [1.0, 1.0, UNVERIFIED, UNVERIFIED]
     assert [event.result for event in events] == [r.result for r in (*mine, *theirs)]

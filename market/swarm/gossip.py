@@ -1,0 +1,332 @@
+"""Gossip: how all peers come to hold the records of all (anti-entropy by pull and push).
+
+A peer compares heads with two others now and then, pulls what it lacks and pushes what they lack
+(Demers et al. 1987, Epidemic Algorithms for Replicated Database Maintenance). A new record of its
+own goes out at once; it is acknowledged when two others hold it. All is opened by the caller, so it
+works behind a router at home, too. Who is there is learned from announcements and from each answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from random import Random
+
+from .. import canonical, fields
+from ..errors import RecordError
+from .heads import AUTHORS, Heads, decoded, encoded, lacking, root
+from .replica import Replica
+from .transport import REQUEST, Contact, Transport, TransportError
+
+PERIOD = 10.0
+"""Seconds between rounds, of which a fifth more or less is chance."""
+
+FANOUT = 2
+"""How many peers a round asks, and how many others must hold a record that is acknowledged."""
+
+ANNOUNCE = 60.0
+"""Seconds between announcements."""
+
+LOOK = 0.5
+"""Seconds between looks for own records that are new."""
+
+PATIENCE = 1.0, 300.0
+"""The first and the longest time that a peer which failed is left alone; it doubles each time."""
+
+TOLD = 8
+"""How many other peers an answer tells of."""
+
+RECENT = 300.0
+"""The seconds that a peer may have been silent for others to be told of it."""
+
+HEADS = 1 << 20
+"""The most bytes of heads."""
+
+
+@dataclass
+class Tally:
+    """What gossip came to: rounds with a peer, those that failed, records that came and went."""
+
+    exchanges: int = 0
+    failures: int = 0
+    added: int = 0
+    pushed: int = 0
+    refused: int = 0
+
+
+@dataclass
+class _Known:
+    """What is known of another peer: when it answered, how often it failed since, and until when it
+    is left alone, in seconds of the loop; and how many of this peer's own records it holds.
+    """  # noqa: D205
+
+    contact: Contact
+    answered: float | None = None
+    failed: int = 0
+    rests: float = 0.0
+    holds: int = 0
+
+
+class Gossip:
+    """Keeps one replica together with those of other peers.
+
+    Args:
+        transport: the way to the others.
+        replica: the records of this peer.
+        author: this peer's key, whose new records go out at once.
+        rng: all chance.
+        period: seconds between rounds.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        replica: Replica,
+        *,
+        author: str,
+        rng: Random,
+        period: float = PERIOD,
+    ) -> None:
+        self.tally = Tally()
+        self._transport, self._replica, self._author = transport, replica, author
+        self._rng, self._period = rng, period
+        self._known: dict[str, _Known] = {}
+        transport.serve("heads", self._heads)
+        transport.serve("pull", self._pull)
+        transport.serve("push", self._push)
+
+    @property
+    def peers(self) -> list[str]:
+        """The names of all peers that ever were heard of."""
+        return sorted(self._known)
+
+    @property
+    def acknowledged(self) -> int:
+        """How many of this peer's own records two others hold."""
+        held = sorted((known.holds for known in self._known.values()), reverse=True)
+        return held[FANOUT - 1] if len(held) >= FANOUT else 0
+
+    async def run(self, contacts: Sequence[Contact] = ()) -> None:
+        """Gossip until cancelled, beginning with *contacts*."""
+        await self.meet(contacts)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._rounds())
+            tasks.create_task(self._announcing())
+            tasks.create_task(self._sharing())
+
+    async def meet(self, contacts: Sequence[Contact]) -> None:
+        """Try to reach peers by their addresses."""
+        for contact in contacts:
+            self._hear_of(contact)
+        for name in await self._transport.meet(contacts):
+            if name != self._transport.me.peer:
+                self._hear_of(Contact(name))
+                self._known[name].rests = 0.0
+
+    def hear_of(self, peer: str) -> None:
+        """Note that there is a peer of that name."""
+        self._hear_of(Contact(peer))
+
+    async def exchange(self, peer: str) -> bool:
+        """Pull what this peer lacks from another and push what that lacks; return whether it went.
+
+        A peer that cannot be reached, or whose answers are no answers, is left alone for a while.
+        """
+        self._hear_of(Contact(peer))
+        known = self._known[peer]
+        self.tally.exchanges += 1
+        try:
+            await self._exchange(peer, known)
+        except (TransportError, RecordError):
+            self.tally.failures += 1
+            known.failed += 1
+            first, longest = PATIENCE
+            patience = min(longest, first * 2 ** min(known.failed - 1, 20))
+            known.rests = self._now() + patience * self._rng.uniform(0.5, 1.0)
+            return False
+        known.answered, known.failed, known.rests = self._now(), 0, 0.0
+        return True
+
+    # ------------------------------------------------------------------------------- asking
+
+    async def _exchange(self, peer: str, known: _Known) -> None:
+        mine = self._replica.heads()
+        asked = canonical.encode({"run": self._replica.run, "root": root(mine)})
+        answer = await self._one(peer, "heads", asked)
+        theirs, others = self._read(answer, mine)
+        for contact in others:
+            self._hear_of(contact)
+        if any(lacking(theirs, mine)):
+            mine = await self._pulled(peer, mine)
+        refused = await self._pushed(peer, theirs) if any(lacking(mine, theirs)) else 0
+        own = mine.get(self._author)
+        if own is not None and not refused:
+            known.holds = max(known.holds, own.upto)
+        elif refused:  # what it has now it says itself
+            theirs, _ = self._read(await self._one(peer, "heads", asked), mine)
+            held = theirs.get(self._author)
+            known.holds = max(known.holds, 0 if held is None else held.upto)
+            raise TransportError(f"peer {peer} refused {refused} records")
+
+    async def _pulled(self, peer: str, mine: Heads) -> Heads:
+        asked = canonical.encode({"run": self._replica.run, "heads": encoded(mine)})
+        async for batch in self._transport.ask(peer, "pull", asked):
+            received = self._replica.receive(batch)
+            self.tally.added += received.added
+            self.tally.refused += len(received.refused)
+        return self._replica.heads()
+
+    async def _pushed(self, peer: str, theirs: Heads) -> int:
+        """Push what another lacks and return how many records it refused."""
+        refused = 0
+        for batch in self._replica.lacking(theirs):
+            answer = _mapping(await self._one(peer, "push", batch), ("added", "refused"))
+            self.tally.pushed += fields.whole(answer["added"], "added")
+            refused += fields.whole(answer["refused"], "refused")
+        return refused
+
+    def _read(self, answer: bytes, mine: Heads) -> tuple[Heads, Sequence[Contact]]:
+        found = _mapping(answer, ("heads", "peers"))
+        heads = mine if found["heads"] is None else decoded(found["heads"])
+        return heads, [_contact(one) for one in fields.sequence(found["peers"], "peers", TOLD)]
+
+    async def _one(self, peer: str, method: str, request: bytes) -> bytes:
+        """Return the only frame of an answer."""
+        frames = [frame async for frame in self._transport.ask(peer, method, request)]
+        if len(frames) != 1:
+            raise TransportError(f"peer {peer} answered {method} with {len(frames)} frames, not 1")
+        return frames[0]
+
+    # ---------------------------------------------------------------------------- answering
+
+    async def _heads(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
+        """Answer with this peer's heads, or none if they are the caller's; and with other peers."""
+        self._hear_of(Contact(caller))
+        found = self._of_run(request, ("run", "root"))
+        mine = self._replica.heads()
+        same = fields.hexadecimal(found["root"], "root", 64) == root(mine)
+        peers = [[each.peer, list(each.addresses)] for each in self._others(caller)]
+        yield canonical.encode({"heads": None if same else encoded(mine), "peers": peers})
+
+    async def _pull(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
+        """Answer with what the caller lacks."""
+        del caller
+        theirs = decoded(self._of_run(request, ("run", "heads"))["heads"])
+        for batch in self._replica.lacking(theirs):
+            yield batch
+
+    async def _push(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
+        """Store what the caller sends, and say how much of it was new and how much refused."""
+        del caller
+        received = self._replica.receive(request)
+        self.tally.added += received.added
+        self.tally.refused += len(received.refused)
+        yield canonical.encode({"added": received.added, "refused": len(received.refused)})
+
+    def _of_run(self, request: bytes, names: Sequence[str]) -> dict[str, object]:
+        found = _mapping(request, names, limit=REQUEST)
+        if found["run"] != self._replica.run:
+            raise RecordError(
+                f"this peer is of run {self._replica.run[:12]}, but the request of "
+                f"{fields.shown(found['run'])}"
+            )
+        return found
+
+    def _others(self, caller: str) -> list[Contact]:
+        """Return some peers that answered not long ago."""
+        since = self._now() - RECENT
+        recent = [
+            known.contact
+            for name, known in sorted(self._known.items())
+            if name != caller and known.answered is not None and known.answered >= since
+        ]
+        return self._rng.sample(recent, min(TOLD, len(recent)))
+
+    # ------------------------------------------------------------------------------- rounds
+
+    async def _rounds(self) -> None:
+        while True:
+            await asyncio.sleep(self._period * self._rng.uniform(0.8, 1.2))
+            await self._listen()
+            await asyncio.gather(*map(self.exchange, self._chosen(FANOUT)))
+
+    async def _announcing(self) -> None:
+        while True:
+            with suppress(TransportError):
+                await self._transport.announce(self._said())
+            await asyncio.sleep(ANNOUNCE * self._rng.uniform(0.8, 1.2))
+
+    async def _sharing(self) -> None:
+        """Bring own records to others as soon as they are there, until two hold them."""
+        while True:
+            own = self._replica.heads().get(self._author)
+            if own is not None and self.acknowledged < own.upto:
+                lacking = [n for n, each in sorted(self._known.items()) if each.holds < own.upto]
+                await asyncio.gather(*map(self.exchange, self._chosen(FANOUT, lacking)))
+            await asyncio.sleep(LOOK * self._rng.uniform(0.8, 1.2))
+
+    async def _listen(self) -> None:
+        """Hear of those that announced themselves."""
+        with suppress(TransportError):
+            said = await self._transport.announced()
+            for name in sorted(said):
+                with suppress(RecordError):
+                    found = _mapping(said[name], ("addresses", "run"))
+                    if found["run"] == self._replica.run[:16]:
+                        self._hear_of(_contact([name, found["addresses"]]))
+
+    def _said(self) -> bytes:
+        addresses = list(self._transport.me.addresses[:3])
+        return canonical.encode({"run": self._replica.run[:16], "addresses": addresses})
+
+    def _chosen(self, most: int, among: Sequence[str] | None = None) -> list[str]:
+        """Return some peers that are not left alone now, at random."""
+        now = self._now()
+        ready = [
+            name
+            for name in (sorted(self._known) if among is None else among)
+            if self._known[name].rests <= now
+        ]
+        return self._rng.sample(ready, min(most, len(ready)))
+
+    def _hear_of(self, contact: Contact) -> None:
+        if contact.peer == self._transport.me.peer:
+            return
+        known = self._known.get(contact.peer)
+        if known is None and len(self._known) < AUTHORS:
+            self._known[contact.peer] = _Known(contact)
+        elif known is not None and contact.addresses:
+            known.contact = contact
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _mapping(data: bytes, names: Sequence[str], *, limit: int = HEADS) -> dict[str, object]:
+    """Return the fields of a message, which may come from a stranger.
+
+    Raises:
+        RecordError: it is none.
+    """
+    try:
+        return fields.mapping(canonical.decode(data, limit=limit), "a message", names)
+    except ValueError as error:
+        raise RecordError(f"a message {error}") from None
+
+
+def _contact(value: object) -> Contact:
+    name, addresses = _pair(value)
+    several = fields.sequence(addresses, "addresses", 3)
+    return Contact(
+        fields.text(name, "the name of a peer", 128),
+        tuple(fields.text(each, "an address", 256) for each in several),
+    )
+
+
+def _pair(value: object) -> Sequence[object]:
+    found = fields.sequence(value, "a peer", 2)
+    if len(found) != 2:
+        raise RecordError(f"a peer must be a name and addresses, but is {fields.shown(value)}")
+    return found

@@ -1,0 +1,134 @@
+"""Audits: measuring again what others claim, as far as it would matter if it were true.
+
+A claim that is not trusted breeds nothing and wins nothing. One that would be promoted if it were
+true is worth a training, as a child is; of the others some are measured by lot, so that every
+author's word is put to the test. Who looks at which hangs on the birth of the ask, so that peers
+who know the same seldom measure the same.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Callable, Sequence
+
+from ..evaluator.ladder import Ladder
+from ..genome.graph import Genome
+from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
+from .draws import generator, lot
+from .ordered import remove
+from .scores import TRUSTED
+from .work import Key, Work
+
+AUDIT = "audit"
+"""The origin of an assignment that measures a claim again."""
+
+SHARE = 0.5
+"""The most of all asks that may be audits, so that a flood of claims stops nobody's search."""
+
+DULL = 0.1
+"""The share of the claims that do not matter that is measured, too."""
+
+
+class Audits:
+    """A stage of work on the claims of others.
+
+    Args:
+        seed: of the run.
+        ladder: its rungs; one in ``eta`` of a rung is promoted.
+        identify: the id of a genome.
+        legal: whether a genome is one of the space as it is here.
+    """
+
+    def __init__(
+        self,
+        *,
+        seed: int,
+        ladder: Ladder,
+        identify: Callable[[Genome], str],
+        legal: Callable[[Genome], bool],
+    ) -> None:
+        self._seed, self._eta = seed, ladder.eta
+        self._identify, self._legal = identify, legal
+        self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
+        self._trusted: dict[Key, float] = {}
+        self._claims: dict[Key, Finished] = {}
+        self._work = Work()
+        self._closed = False
+
+    @property
+    def done(self) -> bool:
+        """Whether no audit is under way; claims that nobody looks at keep no search waiting."""
+        return not self._work.pending
+
+    def ask(self, birth: Birth) -> Assignment | None:
+        """Return the audit of a claim that matters, or None; often enough there is none."""
+        if self._closed or not self._claims:
+            return None
+        rng = generator(self._seed, birth)
+        if rng.random() >= SHARE:
+            return None
+        wanted = [
+            key
+            for key in self._claims
+            if not self._work.taken(key) and self._matters(key, birth.author)
+        ]
+        if not wanted:
+            return None
+        asked = self._claims[rng.choice(wanted)].asked
+        assert asked is not None
+        return Assignment(asked.genome, asked.rung, asked.replica, birth, AUDIT)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Note claims, what became of them, and what is trusted."""
+        for event in events:
+            match event:
+                case Finished():
+                    self._hear(event)
+                case Asked(assignment):
+                    name = self._identify(assignment.genome)
+                    self._work.ask(Key(name, assignment.rung, assignment.replica), assignment)
+                case Expired(birth):
+                    self._work.lapse(birth)
+                case Closed():
+                    self._closed = True
+                case _:
+                    pass
+
+    def _hear(self, event: Finished) -> None:
+        result = event.result
+        key = Key(result.genome, result.rung, result.replica)
+        if event.weight >= TRUSTED:
+            self._claims.pop(key, None)
+            self._work.answer(key)
+            self._score(key, result.bits_per_byte)
+        elif event.weight == 0:
+            self._claims.pop(key, None)
+        elif key not in self._trusted and self._may_be_audited(event):
+            self._claims.setdefault(key, event)
+
+    def _may_be_audited(self, event: Finished) -> bool:
+        result = event.result
+        return (
+            event.asked is not None
+            and result.ok
+            and result.replica == 0
+            and not result.inherited_tokens
+            and result.rung in self._scores
+            and self._legal(event.asked.genome)
+        )
+
+    def _score(self, key: Key, bits: float | None) -> None:
+        if key.replica or bits is None or key.rung not in self._scores:
+            return
+        if key in self._trusted:
+            remove(self._scores[key.rung], self._trusted[key])
+        self._trusted[key] = bits
+        insort(self._scores[key.rung], bits)
+
+    def _matters(self, key: Key, author: str) -> bool:
+        """Whether a claim would be promoted, or *author* has drawn a lot to look at it."""
+        scores, bits = self._scores[key.rung], self._claims[key].result.bits_per_byte
+        place = bisect_left(scores, bits) if bits is not None else len(scores)
+        if place <= len(scores) // self._eta:
+            return True
+        return lot(self._seed, AUDIT, author, key.genome, key.rung) < DULL

@@ -1,0 +1,232 @@
+"""Peers that gossip come to hold the same, and lose nothing that two others hold."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from praxis_evolve.market import canonical
+from praxis_evolve.market.swarm import virtual
+from praxis_evolve.market.swarm.gossip import FANOUT, Gossip
+from praxis_evolve.market.swarm.memory import Network
+from praxis_evolve.market.swarm.transport import Contact, TransportError
+from praxis_evolve.tests.market.swarm.authors import RUN, Author, identity_of
+from praxis_evolve.tests.market.swarm.counters import Counters
+
+
+def name_of(number: int) -> str:
+    return f"p{number:04}"
+
+
+class Peer:
+    """A peer of counters at a network, running until it is killed."""
+
+    def __init__(self, network: Network, number: int, contacts: Sequence[int] = ()) -> None:
+        self.number, self.network = number, network
+        self.replica = Counters(f"{number:064x}")
+        self.begin(contacts)
+
+    def begin(self, contacts: Sequence[int] = ()) -> None:
+        """Run, knowing some peers by their numbers."""
+        self.gossip = Gossip(
+            self.network.join(name_of(self.number)), self.replica,
+            author=self.replica.author, rng=Random(self.number),
+        )  # fmt: skip
+        known = [Contact(name_of(number)) for number in contacts]
+        self.task = asyncio.create_task(self.gossip.run(known))
+
+    async def kill(self) -> None:
+        self.network.kill(name_of(self.number))
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+async def until(peers: list[Peer], counted: int, *, most: float) -> float:
+    """Return the seconds until all have counted so much in all."""
+    began = asyncio.get_running_loop().time()
+    while not all(sum(peer.replica.upto.values()) == counted for peer in peers):
+        await asyncio.sleep(0.5)
+        assert asyncio.get_running_loop().time() - began < most
+    return asyncio.get_running_loop().time() - began
+
+
+def joined(network: Network, count: int) -> list[Peer]:
+    """Peers that know the first one alone."""
+    return [Peer(network, number, [0] if number else []) for number in range(count)]
+
+
+def test_what_one_measured_two_others_hold_within_seconds() -> None:
+    async def main() -> None:
+        peers = joined(Network(1), 5)
+        await asyncio.sleep(30.0)
+        assert peers[3].gossip.acknowledged == 0
+        peers[3].replica.count(4)
+        await asyncio.sleep(2.0)
+        assert peers[3].gossip.acknowledged == 4
+        holders = [p for p in peers if p.replica.upto.get(peers[3].replica.author) == 4]
+        assert len(holders) >= 1 + FANOUT
+        await until(peers, 4, most=60.0)
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize(("count", "most"), [(20, 60.0), (200, 90.0)])
+def test_all_know_all_after_few_rounds_though_frames_are_lost(count: int, most: float) -> None:
+    async def main() -> None:
+        peers = joined(Network(3, loss=0.05), count)
+        await asyncio.sleep(60.0)
+        for peer in peers:
+            peer.replica.count()
+        assert await until(peers, count, most=most) > 0
+        assert all(len(peer.gossip.peers) >= min(count - 1, 8) for peer in peers)
+
+    virtual.run(main())
+
+
+def test_the_first_peer_may_die_for_good_and_a_new_one_joins_by_any_other() -> None:
+    async def main() -> None:
+        network = Network(5)
+        peers = joined(network, 6)
+        peers[0].replica.count(3)
+        await asyncio.sleep(40.0)
+        await peers.pop(0).kill()
+        peers.append(Peer(network, 99, [0, 4]))
+        peers[1].replica.count(2)
+        await until(peers, 5, most=60.0)
+
+    virtual.run(main())
+
+
+def test_two_halves_that_were_apart_grow_together() -> None:
+    async def main() -> None:
+        network = Network(7)
+        peers = joined(network, 10)
+        await asyncio.sleep(60.0)
+        network.part([[name_of(n) for n in range(5)], [name_of(n) for n in range(5, 10)]])
+        for peer in peers:
+            peer.replica.count()
+        await asyncio.sleep(300.0)
+        assert {sum(peer.replica.upto.values()) for peer in peers} == {5}
+        assert all(peer.gossip.acknowledged == 1 for peer in peers)
+        network.heal()
+        await until(peers, 10, most=400.0)
+
+    virtual.run(main())
+
+
+def traced(seed: int) -> tuple[str, list[int]]:
+    async def main() -> tuple[str, list[int]]:
+        network, rng = Network(seed, loss=0.02), Random(seed)
+        peers = joined(network, 8)
+        for _ in range(10):
+            await asyncio.sleep(rng.uniform(1.0, 5.0))
+            rng.choice(peers).replica.count()
+            victim = rng.choice(peers)
+            await victim.kill()
+            victim.begin([rng.randrange(8)])
+        await asyncio.sleep(60.0)
+        return network.trace, [sum(peer.replica.upto.values()) for peer in peers]
+
+    return virtual.run(main(), seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_simulation_replays_from_its_seed(seed: int) -> None:
+    first, again = traced(seed), traced(seed)
+    assert first == again
+    assert set(first[1]) == {10}
+    assert first[0] != traced(seed + 100)[0]
+
+
+def test_peers_that_talk_nonsense_are_left_alone_and_harm_nobody() -> None:
+    nonsense = [b"", b"{}", b"\xff", canonical.encode({"heads": {"x": 1}, "peers": []}),
+                canonical.encode({"heads": None, "peers": [[1, 2]] * 9})]  # fmt: skip
+
+    async def main() -> None:
+        network = Network(9)
+        peers = joined(network, 4)
+        for number, text in enumerate(nonsense):
+            liar = network.join(f"liar{number}")
+            babble = partial(_twice, text)
+            for method in ("heads", "pull", "push"):
+                liar.serve(method, babble)
+            await peers[number % 4].gossip.meet([Contact(f"liar{number}")])
+            for method in ("heads", "pull", "who"):
+                with pytest.raises(TransportError):
+                    async for _ in liar.ask(name_of(0), method, text):
+                        pass
+        for peer in peers:
+            peer.replica.count()
+        await until(peers, 4, most=120.0)
+        assert sum(peer.gossip.tally.failures for peer in peers) >= len(nonsense)
+
+    virtual.run(main())
+
+
+async def _twice(text: bytes, caller: str, request: bytes) -> AsyncIterator[bytes]:
+    del caller, request
+    yield text
+    yield text
+
+
+@pytest.fixture
+def authors(tmp_path: Path) -> Iterator[list[Author]]:
+    with ExitStack() as stack:
+        several = [Author(tmp_path / f"{n}", identity=identity_of(n)) for n in range(6)]
+        for author in several:
+            stack.enter_context(author.ledger)
+        yield several
+
+
+def test_ledgers_lose_nothing_acknowledged_while_peers_are_killed(authors: list[Author]) -> None:
+    """Jepsen's set test: what was acknowledged is in every final read."""
+
+    async def main() -> set[str]:
+        network, rng, acknowledged = Network(11, loss=0.01), Random(11), set[str]()
+        running = dict[int, tuple[Gossip, asyncio.Task[None]]]()
+
+        def begin(number: int) -> None:
+            author = authors[number]
+            gossip = Gossip(
+                network.join(name_of(number)), author.replica(), author=author.key,
+                rng=Random(number), period=3.0,
+            )  # fmt: skip
+            contacts = [Contact(name_of(other)) for other in range(6) if other != number]
+            running[number] = gossip, asyncio.create_task(gossip.run(contacts))
+
+        def note(number: int) -> None:
+            chain = authors[number].ledger.places(RUN, authors[number].key)
+            held = running[number][0].acknowledged
+            acknowledged.update(name for _, name in sorted(chain)[:held])
+
+        for number in range(6):
+            begin(number)
+        for step in range(25):
+            await asyncio.sleep(rng.uniform(0.5, 1.5))
+            rng.choice([authors[n] for n in running]).measure(step)
+            victim = rng.choice(sorted(running))
+            note(victim)
+            network.kill(name_of(victim))
+            _, task = running.pop(victim)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            if step not in (5, 15):  # two are gone for good
+                begin(victim)
+        await asyncio.sleep(60.0)
+        for number in running:
+            note(number)
+        digests = {authors[number].ledger.digest(RUN) for number in running}
+        assert len(running) == 4
+        assert len(digests) == 1
+        last = authors[min(running)].ledger
+        assert acknowledged <= {record.id for record in last.records(RUN)}
+        assert list(last.problems(RUN)) == []
+        return acknowledged
+
+    assert len(virtual.run(main())) >= 15

@@ -1,0 +1,136 @@
+"""Claims that would matter are measured again; what nobody trusts breeds nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from praxis_evolve.evaluator.ladder import Ladder
+from praxis_evolve.search.asynchronous import AsynchronousSearch
+from praxis_evolve.search.audits import AUDIT, DULL, Audits
+from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Expired, Finished
+from praxis_evolve.search.evolution import regularized_evolution
+from praxis_evolve.search.toy import Toy
+
+TOY, RUNGS = Toy(), (100, 300)
+
+
+def audits() -> Audits:
+    return Audits(seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True)
+
+
+def asked_of(number: int, rung: int = 100) -> Assignment:
+    genome = TOY.sample(Random(number), f"{number}")
+    return Assignment(genome, rung, 0, Birth("run", "other", number), "peer")
+
+
+def claim(number: int, *, bits: float | None = None, rung: int = 100) -> Finished:
+    asked = asked_of(number, rung)
+    result = TOY.evaluate(asked)
+    return Finished(result if bits is None else replace(result, bits_per_byte=bits), 0.25, asked)
+
+
+def asks(stage: Audits, count: int = 200, author: str = "me") -> list[Assignment]:
+    offers = (stage.ask(Birth("run", author, number)) for number in range(count))
+    return [offer for offer in offers if offer is not None]
+
+
+def test_a_claim_is_measured_again_by_half_of_the_asks_until_somebody_does() -> None:
+    stage = audits()
+    assert not asks(stage)
+    stage.tell([claim(1)])
+    offers = asks(stage)
+    assert 60 <= len(offers) <= 140
+    assert {(o.genome, o.rung, o.replica, o.origin) for o in offers} == {
+        (asked_of(1).genome, 100, 0, AUDIT)
+    }
+    stage.tell([Asked(offers[0])])
+    assert not asks(stage)
+    assert not stage.done
+    stage.tell([Expired(offers[0].birth)])
+    stage.tell([Asked(offers[1]), Finished(TOY.evaluate(offers[1]))])
+    assert not asks(stage)
+    assert stage.done
+
+
+@pytest.mark.parametrize("weight", [1.0, 0.5, 0.0])
+def test_what_is_trusted_or_refuted_meanwhile_is_left(weight: float) -> None:
+    stage = audits()
+    stage.tell([claim(1), replace(claim(1), weight=weight)])
+    assert not asks(stage)
+
+
+def test_only_what_would_be_promoted_is_looked_at_and_some_by_lot() -> None:
+    stage = audits()
+    for number in range(30):
+        asked = asked_of(number)
+        stage.tell([Finished(replace(TOY.evaluate(asked), bits_per_byte=2 + number / 10))])
+    good = [claim(number, bits=2.5) for number in range(100, 110)]
+    dull = [claim(number, bits=4.5) for number in range(200, 600)]
+    stage.tell([*good, *dull])
+    names = {TOY.identify(offer.genome) for offer in asks(stage, 3000)}
+    assert {event.result.genome for event in good} <= names
+    by_lot = len(names) - len(good)
+    assert 0.5 * DULL < by_lot / len(dull) < 1.5 * DULL
+    others = {TOY.identify(offer.genome) for offer in asks(stage, 3000, "another")}
+    assert len(names & others) < len(good) + by_lot / 2, "each author has lots of its own"
+
+
+def test_failures_finals_strange_rungs_and_illegal_genomes_are_nobody_s_work() -> None:
+    stage = Audits(seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: False)
+    stage.tell([claim(1)])
+    assert not asks(stage)
+    stage, good = audits(), claim(1)
+    for result in (
+        replace(good.result, bits_per_byte=None, failure="diverged", reason="by lot"),
+        replace(good.result, replica=1),
+        replace(good.result, inherited_tokens=3),
+    ):
+        stage.tell([replace(good, result=result)])
+    stage.tell([claim(1, rung=7), replace(good, asked=None)])
+    assert not asks(stage)
+
+
+def test_when_time_is_up_nothing_is_looked_at() -> None:
+    stage = audits()
+    stage.tell([claim(1), Closed()])
+    assert not asks(stage)
+
+
+def evolution() -> AsynchronousSearch:
+    return regularized_evolution(TOY, seed=1, ladder=Ladder(RUNGS), population=8, births=40)
+
+
+def test_another_peer_s_genome_is_born_here_when_it_is_trusted_and_not_before() -> None:
+    search, event = evolution(), claim(1)
+    search.tell([event])
+    assert search.population.births == 0
+    assert search.population.living() == []
+    search.tell([replace(event, weight=1.0)])
+    search.tell([replace(event, weight=1.0)])
+    assert search.population.births == 1
+    assert search.population.living() == [event.result.genome]
+    assert search.population.genomes[event.result.genome] == asked_of(1).genome
+    search.tell([replace(event, weight=0.0)])
+    assert search.population.living() == []
+
+
+def test_a_claim_keeps_nobody_from_trying_its_genome() -> None:
+    search, event = evolution(), claim(1)
+    search.tell([event, replace(event, weight=0.0)])
+    assert not search.population.seen(event.result.genome)
+    failed = replace(event.result, bits_per_byte=None, failure="diverged", reason="by lot")
+    search.tell([Finished(failed)])
+    assert search.population.seen(event.result.genome)
+
+
+def test_another_peer_s_genome_may_be_promoted_here() -> None:
+    search = evolution()
+    events = [replace(claim(number), weight=1.0) for number in range(3)]
+    search.tell(events)
+    best = min(events, key=lambda event: event.result.bits_per_byte or 9.0)
+    offer = search.ask(Birth("run", "me", 0))
+    assert offer is not None
+    assert (TOY.identify(offer.genome), offer.rung) == (best.result.genome, 300)
