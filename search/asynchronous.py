@@ -142,6 +142,8 @@ class AsynchronousSearch:
     def _learn(self, result: Result, weight: float) -> None:
         if weight > 0:
             self.work.answer(Key(result.genome, result.rung, result.replica))
+        if 0 < weight < TRUSTED:
+            self.population.claim(result.genome)
         if result.rung not in self._rungs:
             return
         self.population.learn(result, weight)

@@ -62,6 +62,7 @@ class Population:
         self._ages: dict[str, Age] = {}
         self._origins: dict[str, Origin] = {}
         self._seen: set[str] = set()
+        self._claimed: set[str] = set()
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
         self._board = Board(rungs)
         self._lowest = rungs[0]
@@ -91,6 +92,14 @@ class Population:
     def seen(self, genome_id: str) -> bool:
         """Whether a genome was born or has a result at the lowest rung, even an uninvited one."""
         return genome_id in self._seen
+
+    def claim(self, genome_id: str) -> None:
+        """Note that somebody who is not trusted says to have measured a genome."""
+        self._claimed.add(genome_id)
+
+    def claimed(self, genome_id: str) -> bool:
+        """Whether somebody ever said to have measured a genome without being trusted then."""
+        return genome_id in self._claimed
 
     def scores(self, rung: int) -> Mapping[str, float]:
         """Return the bits per byte at *rung* by genome id."""

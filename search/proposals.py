@@ -28,11 +28,18 @@ Proposer = Callable[[Population, Random, str], Proposal | None]
 
 
 def starting(starters: Mapping[str, Genome], identify: Callable[[Genome], str]) -> Proposer:
-    """Offer, by lot, a named genome that was not tried; peers who start at once seldom collide."""
+    """Offer, by lot, a named genome that was not tried; peers who start at once seldom collide.
+
+    One that somebody says to have tried is left to audits: all peers have the same starters.
+    """
     named = {identify(genome): (name, genome) for name, genome in starters.items()}
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
-        left = [genome_id for genome_id in named if not population.seen(genome_id)]
+        left = [
+            genome_id
+            for genome_id in named
+            if not population.seen(genome_id) and not population.claimed(genome_id)
+        ]
         if not left:
             return None
         name, genome = named[rng.choice(left)]

@@ -126,6 +126,16 @@ def test_a_claim_keeps_nobody_from_trying_its_genome() -> None:
     assert search.population.seen(event.result.genome)
 
 
+def test_starters_that_others_say_to_have_tried_are_left_to_audits() -> None:
+    starters = {f"{number}": TOY.sample(Random(number), f"{number}") for number in range(3)}
+    search = regularized_evolution(
+        TOY, seed=1, ladder=Ladder(RUNGS), population=8, births=40, starters=starters
+    )
+    search.tell([claim(0), claim(1)])
+    offers = {TOY.identify(o.genome) for n in range(20) if (o := search.ask(Birth("r", "me", n)))}
+    assert offers == {TOY.identify(starters["2"])}
+
+
 def test_another_peer_s_genome_may_be_promoted_here() -> None:
     search = evolution()
     events = [replace(claim(number), weight=1.0) for number in range(3)]

@@ -1,0 +1,192 @@
+"""The node: a process of its own that keeps the records of one run together with other peers'.
+
+It shares nothing with the process that evaluates but the store: that reads there what came in, this
+reads there what is to go out. So neither can hang or break the other. The parent starts it by
+``process.NodeProcess``; it writes a line of JSON for whatever the parent may want to know, and ends
+with its input, so that no node outlives its parent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from random import Random
+
+from ...blocks.registry import installed
+from ..claims import Claims
+from ..errors import StoreError
+from ..identity_key import Identity
+from ..ledger import Ledger
+from ..manifest import Manifest
+from .blobs import serve_blobs
+from .gossip import FANOUT, Gossip
+from .joining import found_in, join_run, write_manifest
+from .p2p import Network, P2PTransport
+from .process import Settings
+from .replica import LedgerReplica
+from .transport import Transport, TransportError
+
+RETRIES, WAIT = 3, 1.0
+"""How often the port of the last time is tried, and the seconds between: a daemon that was killed
+lets it go a moment later.
+"""
+
+STATUS = 1.0
+"""Seconds between lines that tell how it goes."""
+
+
+def say(event: str, **values: object) -> None:
+    """Tell the parent."""
+    sys.stdout.write(json.dumps({"event": event, **values}) + "\n")
+    sys.stdout.flush()
+
+
+async def node(settings: Settings) -> None:
+    """Run until cancelled.
+
+    Raises:
+        StoreError: the store failed, or the run cannot be joined.
+        TransportError: the network could not be entered, or nobody sent the run.
+    """
+    folder = Path(settings.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    transport = await _entered(settings, folder)
+    try:
+        say("listening", peer=transport.me.peer, addresses=list(transport.me.addresses))
+        with Ledger.open(settings.store) as ledger:
+            manifest = await _manifest(settings, ledger, transport, transport.neighbours)
+            serve_blobs(transport, found_in(folder, settings.digest, manifest.task_digest))
+            await _gossip(settings, ledger, manifest, transport)
+    finally:
+        await transport.close()
+
+
+async def _entered(settings: Settings, folder: Path) -> P2PTransport:
+    """Enter the network at the port of the last time, for that is where others look for this peer.
+
+    If something else has taken it for good, at a free one.
+    """
+    file = folder / "port"
+    last = int(file.read_text()) if file.exists() else 0
+    for port in [settings.port] if settings.port else [last] * RETRIES + [0] if last else [0]:
+        try:
+            transport = await P2PTransport.create(
+                settings.digest[:16],
+                identity=folder / "peer.key",
+                join=settings.join,
+                remembered_in=folder / "peers.json",
+                network=Network(listen=settings.listen, port=port),
+            )
+        except TransportError as error:
+            if port == 0 or settings.port:
+                raise
+            say("waiting", reason=f"port {port}: {error}")
+            await asyncio.sleep(WAIT)
+            continue
+        file.write_text(_port_of(transport.me.addresses))
+        return transport
+    raise AssertionError("the last port is tried or raises")
+
+
+def _port_of(addresses: Sequence[str]) -> str:
+    """Return the TCP port in the first address that has one."""
+    parts = [address.split("/") for address in addresses if "/tcp/" in address]
+    return parts[0][parts[0].index("tcp") + 1] if parts else "0"
+
+
+async def _manifest(
+    settings: Settings, ledger: Ledger, transport: Transport, peers: Sequence[str]
+) -> Manifest:
+    """Return the manifest of the run, fetching the run if the store has not got it."""
+    folder = Path(settings.folder)
+    if settings.run in {run.name for run in ledger.runs()}:
+        if (found := ledger.run(settings.run).digest) != settings.digest:
+            raise StoreError(
+                f"the run {settings.run!r} of this store is {found[:12]}, not "
+                f"{settings.digest[:12]}; join by another name"
+            )
+        return write_manifest(ledger, settings.run, folder)
+    found = await join_run(
+        transport, peers, settings.digest, name=settings.run, ledger=ledger, folder=folder
+    )
+    say("joined", run=settings.run)
+    return found
+
+
+async def _gossip(
+    settings: Settings, ledger: Ledger, manifest: Manifest, transport: P2PTransport
+) -> None:
+    author = Identity.load_or_create(Path(settings.identity)).author
+    claims = Claims(manifest, manifest.space(installed(), {}))
+    replica = LedgerReplica(ledger, settings.run, author, claims)
+    gossip = Gossip(transport, replica, author=author, rng=Random(), period=settings.period)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(gossip.run())
+        tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT]))
+        while True:
+            for peer in transport.neighbours:
+                gossip.hear_of(peer)
+            heads = replica.heads()
+            own = heads.get(author)
+            say(
+                "status",
+                peers=len(transport.neighbours),
+                records=sum(head.records for head in heads.values()),
+                own=0 if own is None else own.upto,
+                acknowledged=gossip.acknowledged,
+                **asdict(gossip.tally),
+            )
+            await asyncio.sleep(STATUS)
+
+
+async def _catch_up(gossip: Gossip, peers: Sequence[str]) -> None:
+    """Exchange with the first peers at once: who joins is not to repeat what they did."""
+    met = [await gossip.exchange(peer) for peer in peers]
+    say("caught_up", peers=sum(met))
+
+
+async def _until_the_parent_ends(work: asyncio.Task[None]) -> None:
+    """Cancel *work* when the input ends or a signal says so."""
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    os.set_blocking(0, False)
+
+    def read() -> None:
+        with suppress(BlockingIOError):
+            if not os.read(0, 4096):
+                loop.remove_reader(0)
+                ended.set()
+
+    loop.add_reader(0, read)
+    waiting = asyncio.create_task(ended.wait())
+    await asyncio.wait({work, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    work.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+async def _main(settings: Settings) -> None:
+    await _until_the_parent_ends(asyncio.create_task(node(settings)))
+
+
+def main() -> int:
+    """Run the node that the first argument tells of; its last line says why it ended, if ill."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
+    try:
+        asyncio.run(_main(Settings.from_json(sys.argv[1])))
+    except (StoreError, TransportError, ValueError, OSError) as error:
+        say("failed", reason=str(error))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
