@@ -82,6 +82,11 @@ class Peer:
             if self.node.pid is not None:
                 os.kill(self.node.pid, signal.SIGKILL)
 
+    def close(self) -> None:
+        """End the node and close the store."""
+        self.node.close()
+        self.ledger.close()
+
     def publish(self, number: int) -> None:
         """Publish what an evaluator would have found of a genome."""
         genome = SPACE.sample(Random(number), f"{number}")
@@ -126,8 +131,7 @@ def chaos(peers: int, *, seconds: float, every: float, seed: int, folder: Path) 
     with ExitStack() as stack:
         several = _joined(peers, folder)
         for peer in several:
-            stack.callback(peer.ledger.close)
-            stack.callback(lambda peer=peer: peer.node.close())
+            stack.callback(peer.close)
         end, next_kill = time.monotonic() + seconds, time.monotonic() + every
         safe = set[str]()
         living = list(several)
@@ -147,9 +151,9 @@ def chaos(peers: int, *, seconds: float, every: float, seed: int, folder: Path) 
         for peer in living:
             safe |= peer.safe()
         held = [{record.id for record in peer.ledger.records(RUN)} for peer in living]
-        lost = len(safe - set.intersection(*held))
+        lost = sum(not all(name in each for each in held) for name in safe)
         restarted = _restarted(living, rng, number + 1)
-        records = len(set.union(*held))
+        records = len(set[str]().union(*held))
     time.sleep(1.0)
     children = psutil.Process().children(recursive=True)
     orphans = sum("p2pd" in child.name() for child in children)

@@ -11,7 +11,8 @@ what others claim.
 ``fitness`` is the truth of the genome that an honest peer takes for the best at the top rung, from
 0 (the median of samples) to 1 (what honest peers alone find), the mean over honest peers.
 ``evaluations`` are those of honest peers for each result that at least one of them trusts.
-``believed`` are liars that honest peers believe, ``doubted`` honest ones that were found wrong.
+``friends`` are honest peers and ``believed`` liars that honest peers believe, ``doubted`` honest
+ones that were found wrong.
 """
 
 from __future__ import annotations
@@ -159,6 +160,7 @@ class Found:
 
     truth: float
     evaluations: float
+    friends: float
     believed: float
     doubted: float
     audits: float
@@ -196,6 +198,7 @@ def _found(several: Sequence[Peer], landscape: Landscape) -> Found:
     return Found(
         truth=fmean(landscape.worth(genomes[each.genome], each.genome) for each in best),
         evaluations=done / max(1, len(results)),
+        friends=fmean(len(trust.trusted & names) - 1 for trust in trusts),
         believed=fmean(len(trust.trusted - names) for trust in trusts),
         doubted=fmean(
             sum(each.wrong > 0 for name, each in trust.tallies.items() if name in names)
@@ -231,7 +234,7 @@ def rows(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
 
 def table(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a table."""
-    names = ("fitness", "evaluations", "audits", "believed", "doubted")
+    names = ("fitness", "evaluations", "audits", "friends", "believed", "doubted")
     yield f"{'liars':>6}" + "".join(f"{name:>14}" for name in names)
     for share in sorted({row["liars"] for row in found}):
         some = [row for row in found if row["liars"] == share]

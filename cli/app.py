@@ -16,7 +16,9 @@ from .doctor import doctor
 from .errors import CliError, Code
 from .export import export
 from .importances import importances
+from .options import Listening
 from .output import notice
+from .peer import peer, relay
 from .replay import replay
 from .report import report
 from .reproduce import reproduce
@@ -70,6 +72,8 @@ def _root(
 for command in (
     demo,
     run,
+    peer,
+    relay,
     tune,
     status,
     winners,
@@ -83,7 +87,7 @@ for command in (
     replay,
     doctor,
 ):
-    app.command()(command)
+    app.command(cls=Listening if command in (run, peer, relay) else None)(command)
 app.add_typer(runs, name="runs")
 app.add_typer(catalog, name="catalog")
 

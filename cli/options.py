@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from .errors import CliError, Code
 
@@ -18,6 +20,9 @@ STORE = Annotated[
 ]
 REPLICA = Annotated[int | None, typer.Option(help="Which training, by its replica.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+HERE = "127.0.0.1:0"
+"""Where a node listens unless told otherwise: for this machine alone, at a free port."""
 
 
 def named(name: str | None, flag: str | None) -> str | None:
@@ -40,3 +45,20 @@ def store_of(flag: str | None) -> str:
     from .settings import layered  # not at the top: --help needs no pydantic
 
     return layered({"store": flag}).settings.store
+
+
+class Listening(TyperCommand):
+    """A command whose ``--listen`` may stand without a value; it has no arguments by position."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the value where it is missing, then read the line."""
+        return super().parse_args(ctx, list(with_place(args)))
+
+
+def with_place(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield *arguments*, with ``HERE`` behind each ``--listen`` that has nothing behind it."""
+    for place, argument in enumerate(arguments):
+        yield argument
+        after = arguments[place + 1] if place + 1 < len(arguments) else "-"
+        if argument == "--listen" and after.startswith("-"):
+            yield HERE

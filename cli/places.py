@@ -28,6 +28,15 @@ def new_name(taken: Collection[str]) -> str:
             return name
 
 
+def name_for(digest: str, taken: Collection[str]) -> str:
+    """Return the name that a digest gives on every machine, or another where it is taken."""
+    adjectives, animals, number = ADJECTIVES.split(), ANIMALS.split(), int(digest[:12], 16)
+    number, adjective = divmod(number, len(adjectives))
+    number, animal = divmod(number, len(animals))
+    name = f"{adjectives[adjective]}-{animals[animal]}-{10 + number % 90}"
+    return new_name(taken) if name in taken else name
+
+
 def run_folder(store: str, name: str) -> Path:
     """Return the folder of a run: beside a SQLite store, else under ``runs`` here."""
     from sqlalchemy import make_url  # not at the top: --help needs no database

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from rich.console import Group
 from rich.live import Live
@@ -25,6 +25,9 @@ from ..search.base import Asked, Assignment, Event, Finished
 from .launch import finals_of, stage_tokens
 from .output import event_json, notice, notices
 from .places import short, short_tokens
+
+if TYPE_CHECKING:
+    from .node import Node
 
 LINE_SECONDS = 30.0
 
@@ -47,6 +50,7 @@ class Status:
     best: Best | None = None
     best_heir: Best | None = None
     baseline: dict[int, float] = field(default_factory=dict[int, float])
+    node: Node | None = None
     started: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
@@ -255,6 +259,8 @@ def line_of(status: Status, pending: int) -> str:
         "failed": status.failed,
         "left": duration(status.left()).replace(" ", ""),
     }
+    if status.node is not None:
+        pairs |= status.node.field()
     if status.best is not None:
         rung, bits, genome = status.best
         pairs |= {"best": f"{bits:.3f}", "genome": short(genome), "at": short_tokens(rung)}
@@ -277,6 +283,9 @@ def drawn(status: Status, pending: int) -> Group:
         grid.add_row(label, bar, f"{done}/{total}")
     rungs = " | ".join(f"{short_tokens(r)} {n}" for r, n in sorted(status.rungs.items()))
     grid.add_row("ladder", Text(rungs or "-"), f"failed {status.failed}, running {pending}")
+    if status.node is not None:
+        told = status.node.field()
+        grid.add_row("others", Text(f"peers {told['peers']}, records {told['foreign']}"), "")
     best = "-"
     if status.best is not None:
         rung, bits, genome = status.best

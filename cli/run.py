@@ -12,12 +12,13 @@ from .errors import CliError, Code
 from .output import answer, answer_json, answer_table
 
 if TYPE_CHECKING:
+    from .session import Company, How
     from .settings import Layered
 
 MAY_CHANGE = ("minutes", "max_evals", "workers", "device", "memory_limit", "store", "name")
 """What may differ when a run is resumed; all else defines the search."""
 
-SEARCH, EVALUATION, OUTPUT = "Search", "Evaluation", "Output"
+SEARCH, EVALUATION, SWARM, OUTPUT = "Search", "Evaluation", "Swarm", "Output"
 
 
 def run(
@@ -146,6 +147,15 @@ def run(
     memory_limit: Annotated[
         str | None, typer.Option(help="Most memory of one worker. [4G]", rich_help_panel=EVALUATION)
     ] = None,
+    listen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:PORT]",
+            help="Let others take part, and print how they join: 0.0.0.0:4001 for a LAN. "
+            "[127.0.0.1 and a free port: this machine alone]",
+            rich_help_panel=SWARM,
+        ),
+    ] = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the run. [drawn]", rich_help_panel=OUTPUT)
     ] = None,
@@ -188,13 +198,14 @@ def run(
     from .session import How, Session
 
     how = How(json=json, quiet=quiet, report=report)
+    company = None if listen is None else _company(settings.settings.store, listen, how)
     if resume is not None:
         _refuse_changes(resume, flags)
-        Session(settings.settings, how).resume(resume)
+        Session(settings.settings, how, company=company).resume(resume)
     elif dry_run:
         _dry_run(settings, json=json)
     else:
-        Session(settings.settings, how).start()
+        Session(settings.settings, how, company=company).start()
 
 
 def demo(
@@ -215,6 +226,15 @@ def demo(
     from .session import How, Session
 
     Session(settings, How(json=json, quiet=quiet, report=True)).start(prefix="demo")
+
+
+def _company(store: str, listen: str, how: How) -> Company:
+    """Return what gives a node that listens; a place where it cannot is refused at once."""
+    from .join_line import place_of
+    from .node import node_of, require_free, run_of
+
+    require_free(*place_of(listen))
+    return lambda name: node_of(run_of(store, name), listen=listen, json=how.json, quiet=how.quiet)
 
 
 def _refuse_changes(name: str, flags: Mapping[str, object]) -> None:

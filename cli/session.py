@@ -6,9 +6,10 @@ import logging
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import typer
 
@@ -20,11 +21,13 @@ from .places import short
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from ..blocks.registry import Catalog
     from ..market.worker import Worked
     from .context import Opened
     from .launch import Launch
+    from .node import Node
     from .settings import RunSettings
 
 
@@ -37,12 +40,27 @@ class How:
     report: bool
 
 
-class Session:
-    """One call of ``run``: from settings to the last line."""
+class Company(Protocol):
+    """How a run comes together with those of others."""
 
-    def __init__(self, settings: RunSettings, how: How) -> None:
+    def __call__(self, name: str) -> AbstractContextManager[Node]:
+        """Return what gives the node of the run of that name, which is in the store."""
+        ...
+
+
+class Session:
+    """One call of ``run``: from settings to the last line.
+
+    Args:
+        settings: what is asked for.
+        how: how it is shown.
+        company: where others take part.
+    """
+
+    def __init__(self, settings: RunSettings, how: How, *, company: Company | None = None) -> None:
         self.settings = settings
         self.how = how
+        self.company = company
 
     def start(self, *, prefix: str | None = None) -> None:
         """Start a new run of what the settings say."""
@@ -81,7 +99,9 @@ class Session:
             manifest, done = found.manifest, found.plan.search.done
             manifest.require_same_blocks(installed(), found.plan.joined)
             closed = found.plan.evolution.done or manifest.original
-            joining = {} if closed else _joining(found)
+            if self.company is not None:
+                _refuse_grown(found)
+            joining = {} if closed or self.company is not None else _joining(found)
             results = len(found.plan.results)
             require_text(found.folder, name)
             trained = sum(result.rung for result in found.plan.results)
@@ -93,7 +113,8 @@ class Session:
             tokens = max(0, sum(stage_tokens(manifest).values()) - trained)
             seconds = estimated_seconds(tokens, of=PRESETS[manifest.preset], workers=workers)
             self._announce(name, manifest, device, workers, seconds)
-            notice(f"resume      {results} results are kept; what was in flight is asked again")
+            if results or self.company is None:
+                notice(f"resume      {results} results are kept; what was in flight is asked again")
         if joining:
             notice(f"new blocks  {', '.join(joining)}: each is tried first")
         self._drive(name, device=device, workers=workers, joining=joining)
@@ -105,7 +126,7 @@ class Session:
 
         if self.how.quiet or self.how.json:
             return
-        notice(f"praxis-evolve {manifest.program}   run {name}   store {_shown(self.settings)}")
+        notice(f"praxis-evolve {manifest.program}   run {name}   store {shown(self.settings)}")
         for label, value in facts(manifest).items():
             if label != "program":
                 notice(f"{label:<11} {value}")
@@ -122,6 +143,7 @@ class Session:
         from ..market.ledger import Ledger
         from ..market.manifest import Manifest
         from ..market.plan import Plan
+        from ..market.worker import Wish
         from ..search.garbage import collect_seldom
         from .launch import setup_of
         from .places import run_folder
@@ -131,35 +153,43 @@ class Session:
         identity = Identity.load_or_create()
         folder = run_folder(self.settings.store, name)
         _prepare(folder)
-        with Ledger.open(self.settings.store, create=False) as ledger:
+        with (
+            nullcontext() if self.company is None else self.company(name) as node,
+            Ledger.open(self.settings.store, create=False) as ledger,
+        ):
             manifest = Manifest.from_dict(ledger.manifest(name))
             status = restored(manifest, ledger.events(name))
+            status.node = node
             clock = Clock(self.settings.minutes, self.settings.max_evals, status.finals_seconds)
             display = _display(self.how, status)
             memory = parse_amount(self.settings.memory_limit)
             setup = setup_of(manifest, folder, device=device, memory_bytes=memory)
             devices = range(workers) if device != "cpu" else (0,)
             plan = Plan(manifest, installed())
-            with (
-                clock.listening(),
-                ProcessPool[str](setup, plan.catalog, workers=workers, devices=devices) as pool,
-            ):
-                collect_seldom()
-                display.start()
-                try:
-                    worked = drive(
-                        ledger,
-                        name,
-                        plan,
-                        identity=identity,
-                        pool=pool,
-                        watcher=Watching(status, display, clock.count),
-                        wish=clock.wish,
-                        now=time.time,
-                        joining=joining or {},
-                    )
-                finally:
-                    display.stop()
+            with clock.listening():
+                with ProcessPool[str](
+                    setup, plan.catalog, workers=workers, devices=devices
+                ) as pool:
+                    collect_seldom()
+                    display.start()
+                    try:
+                        worked = drive(
+                            ledger,
+                            name,
+                            plan,
+                            identity=identity,
+                            pool=pool,
+                            watcher=Watching(status, display, clock.count),
+                            wish=clock.wish,
+                            now=time.time,
+                            joining=joining or {},
+                        )
+                    finally:
+                        display.stop()
+                if node is not None:
+                    own = ledger.counts(name).get(identity.author, 0)
+                    node.settle(own, lambda: clock.wish() is Wish.STOP)
+                    node.tell_end(own, worked.seconds)
         self._finish(name, clock, worked)
 
     def _finish(self, name: str, clock: Clock, worked: Worked) -> None:
@@ -207,6 +237,18 @@ def _joining(found: Opened) -> dict[str, str]:
     known = {*found.manifest.blocks, *found.plan.joined}
     sources = searchable().sources
     return {name: source for name, source in sources.items() if name not in known}
+
+
+def _refuse_grown(found: Opened) -> None:
+    """Refuse to share a run with blocks that its manifest, all that others have, does not name."""
+    if found.plan.joined:
+        raise CliError(
+            f"run {found.name!r} cannot be shared with others",
+            why=f"the blocks {', '.join(found.plan.joined)} joined it after its start, and others "
+            "know only those of its start",
+            cure="start a new run with --listen, which has all blocks that are installed",
+            code=Code.STORE,
+        )
 
 
 def _say(found: Opened, worked: Worked, page: Path | None, *, quiet: bool) -> None:
@@ -297,7 +339,8 @@ def _command_line() -> str:
     return shlex.join(["praxis-evolve", *sys.argv[1:]])
 
 
-def _shown(settings: RunSettings) -> str:
+def shown(settings: RunSettings) -> str:
+    """Return the store as it may be printed."""
     from sqlalchemy import make_url
 
     return make_url(settings.store).render_as_string(hide_password=True)

@@ -29,6 +29,7 @@ from ..search.objectives import objectives
 from ..search.scores import TRUSTED
 from ..search.species import Species
 from .manifest import Manifest
+from .trust import STANDING
 
 
 @dataclass
@@ -61,7 +62,7 @@ class Plan:
         self.finals = Agenda(self._finals, self.identify)
         self.audits = Audits(
             seed=manifest.seed, ladder=Ladder(manifest.rungs), identify=self.identify,
-            legal=lambda genome: self.space.legal(genome),
+            legal=lambda genome: self.space.legal(genome), standing=STANDING,
         )  # fmt: skip
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines), self.tuning, _Trials(self),

@@ -9,11 +9,12 @@ from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
+from .company import Company
 from .draws import generator, name_of
 from .judging import FromScratch, Judge
 from .measures import NOTHING
 from .population import Origin, Population
-from .promotion import Promotions
+from .promotion import Promotion, Promotions
 from .proposals import Proposer
 from .scores import TRUSTED
 from .work import Key, Work
@@ -63,6 +64,7 @@ class AsynchronousSearch:
         self._seed = seed
         self._rungs = ladder.rungs
         self._promotions = Promotions(ladder, seed=seed)
+        self._company = Company()
         self._judge = judge or FromScratch()
         self._limits = limits
         self._closed = False
@@ -80,7 +82,14 @@ class AsynchronousSearch:
         """
         if self._closed:
             return None
-        return self._again(birth) or self._promote(birth) or self._bear(birth)
+        several = list(self._promotions.promotables())
+        own = [each for each in several if self._company.turn(birth, *each)]
+        return (
+            self._again(birth)
+            or self._promote(birth, own)
+            or self._bear(birth)
+            or self._promote(birth, several)  # whose turn it is may have left
+        )
 
     def tell(self, events: Sequence[Event]) -> None:
         """Learn from events, in order; the same event again changes nothing."""
@@ -89,6 +98,7 @@ class AsynchronousSearch:
                 case Asked(assignment):
                     self._note(assignment)
                 case Finished(result, weight, asked):
+                    self._company.hear(event)
                     if asked is not None and weight >= TRUSTED:
                         self._meet(asked)
                     self._learn(result, weight)
@@ -103,10 +113,10 @@ class AsynchronousSearch:
         lapsed = next(iter(self.work.expired.values()), None)
         return lapsed and replace(lapsed, birth=birth)
 
-    def _promote(self, birth: Birth) -> Assignment | None:
-        promotion = self._promotions.promotable()
-        if promotion is None:
+    def _promote(self, birth: Birth, several: Sequence[Promotion]) -> Assignment | None:
+        if not several:
             return None
+        promotion = several[0]
         genome = self.population.genomes[promotion.genome]
         parents = (promotion.genome,)
         return Assignment(genome, promotion.rung, 0, birth, PROMOTE, parents)

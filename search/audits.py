@@ -3,12 +3,14 @@
 A claim that is not trusted breeds nothing and wins nothing. One that would be promoted if it were
 true is worth a training, as a child is; of the others some are measured by lot, so that every
 author's word is put to the test. Who looks at which hangs on the birth of the ask, so that peers
-who know the same seldom measure the same.
+who know the same seldom measure the same; and each looks at one author until that is believed, for
+whom that believes, it may believe, too.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..evaluator.ladder import Ladder
@@ -37,6 +39,7 @@ class Audits:
         ladder: its rungs; one in ``eta`` of a rung is promoted.
         identify: the id of a genome.
         legal: whether a genome is one of the space as it is here.
+        standing: how often an author must have been right to be believed.
     """
 
     def __init__(
@@ -46,8 +49,10 @@ class Audits:
         ladder: Ladder,
         identify: Callable[[Genome], str],
         legal: Callable[[Genome], bool],
+        standing: int = 1,
     ) -> None:
-        self._seed, self._eta = seed, ladder.eta
+        self._seed, self._eta, self._standing = seed, ladder.eta, standing
+        self._right = Counter[str]()
         self._identify, self._legal = identify, legal
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
@@ -74,7 +79,10 @@ class Audits:
         ]
         if not wanted:
             return None
-        asked = self._claims[rng.choice(wanted)].asked
+        nearest = max(map(self._nearness, wanted))
+        asked = self._claims[
+            rng.choice([key for key in wanted if self._nearness(key) == nearest])
+        ].asked
         assert asked is not None
         return Assignment(asked.genome, asked.rung, asked.replica, birth, AUDIT)
 
@@ -94,11 +102,18 @@ class Audits:
                 case _:
                     pass
 
+    def _nearness(self, key: Key) -> int:
+        """Return how often the author of a claim was right, if it is not believed yet."""
+        asked = self._claims[key].asked
+        right = 0 if asked is None else self._right[asked.birth.author]
+        return right if right < self._standing else 0
+
     def _hear(self, event: Finished) -> None:
         result = event.result
         key = Key(result.genome, result.rung, result.replica)
         if event.weight >= TRUSTED:
-            self._claims.pop(key, None)
+            if event.asked is not None and self._claims.pop(key, None) is not None:
+                self._right[event.asked.birth.author] += 1
             self._work.answer(key)
             self._score(key, result.bits_per_byte)
         elif event.weight == 0:

@@ -8,7 +8,7 @@ feasibility, never quality.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import pairwise
 from typing import NamedTuple
@@ -50,11 +50,12 @@ class Promotions:
 
     def promotable(self) -> Promotion | None:
         """Return the promotion to make next, from the highest rung that has one."""
+        return next(self.promotables(), None)
+
+    def promotables(self) -> Iterator[Promotion]:
+        """Yield the promotions that may be made now: those from the highest rung first."""
         for above, floor in reversed(self._floors.items()):
-            genome_id = floor.promotable()
-            if genome_id is not None:
-                return Promotion(genome_id, above)
-        return None
+            yield from (Promotion(genome_id, above) for genome_id in floor.promotables())
 
     def score(self, genome_id: str, rung: int, bits_per_byte: float | None) -> None:
         """Set the score of a genome at a rung, or take it away."""
@@ -87,14 +88,16 @@ class _Floor:
         self._drawn: list[Place] = []
         self._spent = 0
 
-    def promotable(self) -> str | None:
+    def promotables(self) -> Iterator[str]:
         quota = len(self._ranked) // self._eta
-        if self._spent >= quota:
-            return None
-        if self._drawn:
-            return self._drawn[0][1]
-        in_top = self._open and bisect_left(self._ranked, self._open[0]) < quota
-        return self._open[0][1] if in_top else None
+        left = quota - self._spent
+        if left <= 0:
+            return
+        yield from (name for _, name in self._drawn[:left])
+        for place in self._open[: max(0, left - len(self._drawn))]:
+            if bisect_left(self._ranked, place) >= quota:
+                return
+            yield place[1]
 
     def score(self, genome_id: str, bits_per_byte: float | None) -> None:
         with self._changing(genome_id):

@@ -73,6 +73,12 @@ def test_torch_is_imported_only_where_models_live(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_hivemind_is_behind_one_gate(path: Path) -> None:
+    if str(path.relative_to(ROOT)) != "market/swarm/hive.py":
+        assert not any(target[0] == "hivemind" for target in imports(path))
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_other_searches_are_imported_only_where_they_are_wrapped(path: Path) -> None:
     wrapped = {"optuna": OPTUNA, "deap": ("search/deap_nsga.py",)}
     name = str(path.relative_to(ROOT))

@@ -105,8 +105,12 @@ class Gossip:
     @property
     def acknowledged(self) -> int:
         """How many of this peer's own records two others hold."""
+        return self.held_by(FANOUT)
+
+    def held_by(self, others: int) -> int:
+        """Return how many of this peer's own records so many others hold, as far as it knows."""
         held = sorted((known.holds for known in self._known.values()), reverse=True)
-        return held[FANOUT - 1] if len(held) >= FANOUT else 0
+        return held[others - 1] if len(held) >= others else 0
 
     async def run(self, contacts: Sequence[Contact] = ()) -> None:
         """Gossip until cancelled, beginning with *contacts*."""

@@ -13,11 +13,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
+from typing import cast
 
 from ...blocks.registry import installed
 from ..claims import Claims
@@ -140,6 +141,7 @@ async def _gossip(
                 peers=len(transport.neighbours),
                 records=sum(head.records for head in heads.values()),
                 own=0 if own is None else own.upto,
+                held=gossip.held_by(1),
                 acknowledged=gossip.acknowledged,
                 **asdict(gossip.tally),
             )
@@ -180,12 +182,23 @@ async def _main(settings: Settings) -> None:
 def main() -> int:
     """Run the node that the first argument tells of; its last line says why it ended, if ill."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
+    failures = list[str]()
     try:
         asyncio.run(_main(Settings.from_json(sys.argv[1])))
-    except (StoreError, TransportError, ValueError, OSError) as error:
-        say("failed", reason=str(error))
-        return 1
-    return 0
+    except* (StoreError, TransportError, ValueError, OSError) as group:
+        failures += map(str, _leaves(group))
+    if failures:
+        say("failed", reason="; ".join(failures))
+    return 1 if failures else 0
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error, or those in a group and in the groups in it."""
+    if isinstance(error, BaseExceptionGroup):
+        for each in cast("BaseExceptionGroup[BaseException]", error).exceptions:
+            yield from _leaves(each)
+    else:
+        yield error
 
 
 if __name__ == "__main__":

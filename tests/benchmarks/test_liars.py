@@ -21,7 +21,8 @@ def test_a_simulation_is_the_same_again():
 
 
 def test_rows_make_a_table():
-    row = {"fitness": 1.0, "evaluations": 1.2, "audits": 0.1, "believed": 0.0, "doubted": 0.0}
+    row = {"fitness": 1.0, "evaluations": 1.2, "audits": 0.1}
+    row |= {"friends": 8.0, "believed": 0.0, "doubted": 0.0}
     lines = list(table([{"seed": 0, "liars": share, **row} for share in (0.0, 0.2)]))
     assert [line.split()[0] for line in lines] == ["liars", "0%", "20%"]
     assert manifest(400).population == 50

@@ -1,0 +1,204 @@
+"""``peer`` and ``relay``: take part in a run of others, with or without evaluating."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .errors import CliError, Code
+from .options import STORE
+from .output import event_json, notice
+
+if TYPE_CHECKING:
+    from .node import Node, RunOf
+    from .session import How
+    from .settings import RunSettings
+
+LINE_SECONDS = 30.0
+
+JOIN = Annotated[
+    str,
+    typer.Option(
+        metavar="LINE",
+        help="What run --listen printed, or @FILE with it, or the name of a run in the own store.",
+    ),
+]
+LISTEN = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[HOST:PORT]",
+        help="Let others join here, too, and print how: 0.0.0.0:4001 for a LAN. "
+        "[127.0.0.1 and a free port: this machine alone]",
+    ),
+]
+RUN_NAME = Annotated[
+    str | None, typer.Option(help="Name of the run here, if not that of its digest.")
+]
+
+
+def peer(
+    join: JOIN,
+    listen: LISTEN = None,
+    minutes: Annotated[
+        float | None, typer.Option(help="End about then; time is kept for the finals.")
+    ] = None,
+    max_evals: Annotated[
+        int | None, typer.Option(help="End the search after so many evaluations here.")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(help="Evaluations at once, if not a core or a GPU each.")
+    ] = None,
+    memory_limit: Annotated[
+        str | None, typer.Option(help="Most memory of one worker. [4G]")
+    ] = None,
+    name: RUN_NAME = None,
+    store: STORE = None,
+    report: Annotated[bool, typer.Option(help="Write the page at the end.")] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object an event.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Take part in a run of others: evaluate here, and share all results with them."""
+    from .session import How, Session
+    from .settings import layered
+
+    settings = layered({
+        "minutes": minutes, "max_evals": max_evals, "device": device, "workers": workers,
+        "memory_limit": memory_limit, "name": name, "store": store,
+    }).settings  # fmt: skip
+    how = How(json=json, quiet=quiet, report=report)
+    with _joined(settings, join, listen, how) as node:
+        Session(settings, how, company=lambda name: nullcontext(node)).resume(node.run.name)
+
+
+def relay(
+    join: JOIN,
+    listen: LISTEN = None,
+    name: RUN_NAME = None,
+    store: STORE = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object an event.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+) -> None:
+    """Keep a run together without evaluating: others join here and find all records."""
+    from .session import How
+    from .settings import layered
+
+    settings = layered({"name": name, "store": store}).settings
+    with _joined(settings, join, listen, How(json=json, quiet=quiet, report=False)) as node:
+        _stay(node)
+
+
+@contextmanager
+def _joined(settings: RunSettings, join: str, listen: str | None, how: How) -> Generator[Node]:
+    """Give the node of the run that is meant, which is in the store then."""
+    from .node import FETCHING, node_of
+
+    began = time.monotonic()
+    run, addresses, is_here = _meant(settings, join)
+    if is_here:
+        _require_blocks(run)
+    with node_of(run, listen=listen, join=addresses, json=how.json, quiet=how.quiet) as node:
+        if not is_here:
+            node.wait_for("joined", FETCHING)
+            _require_blocks(run)
+        node.wait_for("status", FETCHING)
+        node.catch_up()
+        node.silent = False
+        _tell(node, settings, how, time.monotonic() - began)
+        yield node
+
+
+def _meant(settings: RunSettings, join: str) -> tuple[RunOf, tuple[str, ...], bool]:
+    """Return the run that is meant, addresses of its peers, and whether it is in the store."""
+    from ..market.ledger import Ledger
+    from .join_line import is_line, read
+    from .node import RunOf, run_of
+    from .places import name_for, run_folder
+
+    if not is_line(join):
+        return run_of(settings.store, join), (), True
+    line = read(join)
+    with Ledger.open(settings.store) as ledger:
+        known = {run.name: run.digest for run in ledger.runs()}
+    same = [name for name, digest in known.items() if digest == line.digest]
+    name = settings.name or (same[-1] if same else name_for(line.digest, known))
+    if known.get(name, line.digest) != line.digest:
+        raise CliError(
+            f"the store has another run {name!r}",
+            why=f"it is {known[name][:12]}, and the line is of {line.digest[:12]}",
+            cure="give the run another name here: --name NAME",
+            code=Code.STORE,
+        )
+    run = RunOf(settings.store, name, line.digest, run_folder(settings.store, name))
+    return run, line.addresses, name in known
+
+
+def _require_blocks(run: RunOf) -> None:
+    """Refuse a run whose blocks are missing here or other ones.
+
+    Raises:
+        StoreError: so it is.
+    """
+    from ..blocks.registry import installed
+    from ..market.ledger import Ledger
+    from ..market.manifest import Manifest
+
+    with Ledger.open(run.store, create=False) as ledger:
+        Manifest.from_dict(ledger.manifest(run.name)).require_same_blocks(installed())
+
+
+def _tell(node: Node, settings: RunSettings, how: How, seconds: float) -> None:
+    """Say what was joined, as whom, what is sent and where data lie."""
+    from .session import shown
+
+    run, peers = node.run, node.status["peers"]
+    if how.json:
+        event_json(
+            "run/1", seconds, "joined", run=run.name, digest=run.digest, peers=peers,
+            author=node.own, folder=str(run.folder), store=shown(settings),
+        )  # fmt: skip
+    elif not how.quiet:
+        here = f"{peers} {'other is' if peers == 1 else 'others are'} here"
+        here = here if peers else "nobody else is here yet"
+        notice(f"joined      run {run.name} ({run.digest[:12]}) in {seconds:.1f} s; {here}")
+        notice(f"author      {node.own[:12]}")
+        notice(
+            "sends       signed results with their genomes and this machine's speed; nothing else"
+        )
+        notice(f"data        {run.folder} and {shown(settings)}")
+
+
+def _stay(node: Node) -> None:
+    """Let the node work until a signal comes."""
+    came = list[int]()
+    ended = threading.Event()
+
+    def on_signal(number: int, frame: object) -> None:
+        came.append(number)
+        ended.set()
+
+    before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        began = time.monotonic()
+        while not ended.wait(LINE_SECONDS):
+            _tell_status(node, time.monotonic() - began)
+        _tell_status(node, time.monotonic() - began)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    raise typer.Exit(Code.TERMINATED if came[-1] == signal.SIGTERM else Code.INTERRUPTED)
+
+
+def _tell_status(node: Node, seconds: float) -> None:
+    """Print how many peers and records there are."""
+    peers, records = node.status["peers"], node.status["records"]
+    if node.json:
+        event_json("run/1", seconds, "relay", peers=peers, records=records)
+    elif not node.quiet:
+        notice(f"t={seconds:.0f}s peers={peers} records={records}")
