@@ -9,6 +9,7 @@ from types import MappingProxyType
 from ..evaluator.pool import Pool
 from ..evaluator.result import Result
 from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished
+from ..search.scores import TRUSTED
 from ..search.work import Key
 from .errors import BehindError, StoreError
 from .identity_key import Identity
@@ -116,7 +117,7 @@ def restore(plan: Plan, events: Sequence[Event], *, run: str, author: str) -> Re
             case Asked(a):
                 waiting[Key(plan.identify(a.genome), a.rung, a.replica)] = a
                 numbers += [a.birth.number] if a.birth.author == author else []
-            case Finished(result):
+            case Finished(result, weight) if weight >= TRUSTED:
                 waiting.pop(Key(result.genome, result.rung, result.replica), None)
             case Expired(birth):
                 waiting = {key: a for key, a in waiting.items() if a.birth != birth}

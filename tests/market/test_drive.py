@@ -233,6 +233,17 @@ def test_finals_are_tested_and_kept() -> None:
     assert (final.replica, final.test, final.keep_weights) == (2, True, True)
 
 
+def test_a_stranger_s_claim_does_not_end_what_waits_to_be_measured() -> None:
+    plan = Plan(MANIFEST, CATALOG)
+    asked = plan.search.ask(Birth("r", "me", 0))
+    assert asked is not None
+    result = invented(Job(asked.genome, asked.rung, asked.replica))
+    for weight, waits in ((0.25, True), (1.0, False)):
+        events = [Asked(asked), Finished(result, weight)]
+        found = restore(Plan(MANIFEST, CATALOG), events, run="r", author="me")
+        assert (found.waiting == (asked,)) is waits
+
+
 class Neighbour:
     """A watcher into whose ledger another peer's records come while it works."""
 
