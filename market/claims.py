@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..evaluator.job import seed_of
 from ..genome.graph import Genome
 from ..genome.identity import identify
+from ..genome.rules import gene_problems
 from ..genome.space import Space
 from .manifest import Manifest
 from .record import Record
@@ -41,6 +42,7 @@ class Claims:
         return next(self._problems(record, genome), None)
 
     def _problems(self, record: Record, genome: Genome) -> Iterator[str]:
+        """Yield what is wrong; what comes later is not looked at where something is."""
         yield from self._identity(record, genome)
         yield from self._work(record)
         if record.result.ok:
@@ -48,6 +50,10 @@ class Claims:
 
     def _identity(self, record: Record, genome: Genome) -> Iterator[str]:
         result = record.result
+        genes = gene_problems(genome.stack, genome.training, self.space.widths, self.space.context)
+        if problem := next(genes, None):
+            yield f"is of a genome whose {problem}"
+            return
         try:
             found = identify(genome, self.space.catalog)
         except (ValueError, KeyError) as error:

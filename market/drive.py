@@ -40,6 +40,8 @@ class LedgerJournal:
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
     _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _drivers: set[str] = field(default_factory=set[str], init=False)
+    """The authors who published here: whoever drove the run in this store."""
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
@@ -56,6 +58,8 @@ class LedgerJournal:
         self.told += len(lines)
         for event, record in lines:
             if record is not None and isinstance(event, Finished):
+                if record.id not in self._records and event.asked is None and event.weight == 1.0:
+                    self._drivers.add(record.author)
                 self._records[record.id] = record
                 self._weights[record.id] = event.weight
         return [event for event, _ in lines]
@@ -63,9 +67,9 @@ class LedgerJournal:
     def _weigh(self) -> bool:
         """Log which records of others count otherwise now, if any."""
         own = self.identity.author
-        if all(record.author == own for record in self._records.values()):
+        if all(record.author in {own, *self._drivers} for record in self._records.values()):
             return False  # a lone run needs no trust
-        weights = Trust(self._records.values(), own).weights()
+        weights = Trust(self._records.values(), own, self._drivers).weights()
         changed = {
             record: weights.get(name, 0.0)
             for name, record in self._records.items()

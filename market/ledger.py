@@ -18,13 +18,14 @@ from sqlalchemy import func, insert, select
 from .. import __version__
 from ..blocks.registry import Catalog, installed
 from ..evaluator.result import Result
+from ..genome.edit import pruned
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.text import from_json, to_json
 from ..search.base import Assignment, Birth, Event
 from . import canonical, log, lookup, rows
 from .chain import chain_problems
-from .errors import BehindError, NotFoundError, RecordError, StoreError
+from .errors import BehindError, RecordError, StoreError
 from .identity_key import Identity
 from .lease import Lease, guard, lock
 from .prepared import Driven
@@ -308,10 +309,10 @@ class Ledger:
             name = record.result.genome
             if name in texts:
                 return check(record, texts[name][1])
-            try:
-                return check(record, self.genome(name))
-            except NotFoundError:
+            genome = self._reader.genome_in(run, name)
+            if genome is None:
                 return f"is of genome {name[:12]}, which nobody has sent"
+            return check(record, genome)
 
         merged = self._united(run, received, texts, own, problem)
         return Merged(merged.added, (*refused, *merged.refused))
@@ -323,8 +324,10 @@ class Ledger:
         found, refused = dict[str, tuple[str, Genome]](), list[str]()
         for text in genomes:
             try:
-                genome = from_json(text, self._catalog)
-                found[genome_id(genome, self._catalog)] = to_json(genome), genome
+                genome = pruned(from_json(text, self._catalog))
+                written = to_json(genome)
+                from_json(written, self._catalog)  # what is stored must be read again
+                found[genome_id(genome, self._catalog)] = written, genome
             except (ValueError, KeyError) as error:
                 refused.append(f"a genome was refused: {error}")
         return found, tuple(refused)

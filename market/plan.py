@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..blocks.registry import Catalog
@@ -184,10 +184,21 @@ class Plan:
         return algorithm(manifest.search)(self.species, terms)
 
     def _within_limits(self, evolution: Breeder) -> Stage:
-        """Return the evolution, deaf to what is tuned beside it and is outside of its limits."""
+        """Return the evolution, deaf to what is outside of its limits, whoever asked for it."""
         grid = self._grid() if self.manifest.tuned else []
         outside = {self.identify(genome) for genome in grid if not self.space.legal(genome)}
-        return _Deaf(evolution, outside, self.identify) if outside else evolution
+
+        def unheard(event: Event) -> bool:
+            match event:
+                case Asked(assignment):
+                    return bool(outside) and self.identify(assignment.genome) in outside
+                case Finished(result, _, asked):
+                    strange = asked is not None and not self.space.legal(asked.genome)
+                    return strange or result.genome in outside
+                case _:
+                    return False
+
+        return _Deaf(evolution, unheard)
 
     def _grid(self) -> list[Genome]:
         return tuning(self.space, layers=self.manifest.layers)
@@ -260,12 +271,11 @@ class _Listener:
 
 
 class _Deaf:
-    """A stage that hears nothing of some genomes."""
+    """A stage that does not hear of some events."""
 
-    def __init__(self, stage: Stage, unheard: Set[str], identify: Callable[[Genome], str]) -> None:
+    def __init__(self, stage: Stage, unheard: Callable[[Event], bool]) -> None:
         self._stage = stage
         self._unheard = unheard
-        self._identify = identify
 
     @property
     def done(self) -> bool:
@@ -277,17 +287,8 @@ class _Deaf:
         return self._stage.ask(birth)
 
     def tell(self, events: Sequence[Event]) -> None:
-        """Tell the stage of all other genomes."""
-        self._stage.tell([event for event in events if self._genome(event) not in self._unheard])
-
-    def _genome(self, event: Event) -> str:
-        match event:
-            case Asked(assignment):
-                return self._identify(assignment.genome)
-            case Finished(result):
-                return result.genome
-            case _:
-                return ""
+        """Tell the stage of all other events."""
+        self._stage.tell([event for event in events if not self._unheard(event)])
 
 
 class _Trials:

@@ -112,6 +112,13 @@ class Reader:
             raise NotFoundError(f"the store {self.store.name} has no genome {genome!r}")
         return self._genome(row.run, genome, row.text)
 
+    def genome_in(self, run: str, genome: str) -> Genome | None:
+        """Return the genome with this whole id as *run* has it, None if it has not."""
+        query = select(genomes.c.text).where(genomes.c.run == run, genomes.c.id == genome)
+        with self.store.reading() as connection:
+            text = connection.execute(query).scalar()
+        return None if text is None else self._genome(run, genome, text)
+
     def genomes(self, run: str) -> Iterator[tuple[str, Genome]]:
         """Yield the genomes of a run with their ids, in the order of the ids."""
         query = select(genomes.c.id, genomes.c.text).where(genomes.c.run == run)

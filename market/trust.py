@@ -12,10 +12,11 @@ not checked, in what it said before, too.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from dataclasses import replace
 from typing import NamedTuple
 
-from ..evaluator.result import Result
+from ..evaluator.result import Measurement, Result
 from ..search.base import Finished
 from ..search.draws import lot
 from .chain import forked
@@ -38,6 +39,9 @@ TOLERANCE = 1e-3
 which is some 1e-4, and far below the .03 between two seeds.
 """
 
+BLANK = Measurement()
+"""What a machine added is no part of what was measured."""
+
 ROUNDS = 16
 """How far trust goes on from author to author."""
 
@@ -58,6 +62,21 @@ class Work(NamedTuple):
     inherited_tokens: int
 
 
+class Truth(NamedTuple):
+    """What was measured by those who are trusted; ``firm`` by this peer, or by several of them.
+
+    The word of one against another's is no proof that the other erred.
+    """
+
+    result: Result
+    firm: bool
+
+    def finds(self, other: Result) -> bool | None:
+        """Return whether another result is right, None where that cannot be told."""
+        right = agree(self.result, other)
+        return None if right is False and not self.firm else right
+
+
 class Tally(NamedTuple):
     """How often an author was found right and wrong."""
 
@@ -73,14 +92,15 @@ class Tally(NamedTuple):
 class Trust:
     """The weights of a set of records for the peer whose author key is *own*.
 
+    *beside* are other keys that are as good: those by whom the run was driven in the same store.
     All of it hangs on the set alone: not on the order of the records, nor on how they came.
     """
 
-    def __init__(self, records: Iterable[Record], own: str) -> None:
+    def __init__(self, records: Iterable[Record], own: str, beside: Collection[str] = ()) -> None:
         several = {record.id: record for record in records}.values()
-        self._own = own
+        self._me, self._own = own, frozenset({own, *beside})
         self._records = [each for each in several if each.genuine]
-        frozen = forked(self._records) - {own}
+        frozen = forked(self._records) - self._own
         self._frozen = frozen
         self._answers = _answers(record for record in self._records if record.author not in frozen)
         self.tallies = self._settled()
@@ -89,7 +109,7 @@ class Trust:
     @property
     def trusted(self) -> Set[str]:
         """The authors who are believed, this peer among them."""
-        return {self._own} | {author for author, each in self.tallies.items() if each.believed}
+        return self._own | {author for author, each in self.tallies.items() if each.believed}
 
     @property
     def frozen(self) -> Set[str]:
@@ -97,17 +117,26 @@ class Trust:
         return self._frozen
 
     def weights(self) -> Mapping[str, float]:
-        """Return how far each genuine record counts, by its id."""
+        """Return how far each genuine record counts, by its id.
+
+        What says the same counts the same, whoever says it: a copy by somebody who counts nothing
+        takes nothing from what it copies.
+        """
         trusted = self.trusted
-        return {record.id: self._weight(record, trusted) for record in self._records}
+        own = {record.id: self._weight(record, trusted) for record in self._records}
+        said = {record.id: replace(record.result, measured=BLANK) for record in self._records}
+        most = defaultdict[Result, float](float)
+        for name, result in said.items():
+            most[result] = max(most[result], own[name])
+        return {name: most[result] for name, result in said.items()}
 
     def _weight(self, record: Record, trusted: Set[str]) -> float:
-        if record.author == self._own:
+        if record.author in self._own:
             return 1.0
         if record.author in self._frozen:
             return 0.0
         truth = self._truth(work_of(record.result), trusted, without=record.author)
-        right = None if truth is None else agree(record.result, truth)
+        right = None if truth is None else truth.finds(record.result)
         if right is not None:
             return float(right)
         if record.author in trusted and not self._audited(record):
@@ -117,26 +146,27 @@ class Trust:
     def _audited(self, record: Record) -> bool:
         """Whether a trusted author's record is measured again, by a lot of this peer's own."""
         share = max(AUDITED, 1 / self.tallies[record.author].right)
-        return lot(0, self._own, record.id) < share
+        return lot(0, self._me, record.id) < share
 
-    def _truth(self, work: Work, trusted: Set[str], *, without: str) -> Result | None:
+    def _truth(self, work: Work, trusted: Set[str], *, without: str) -> Truth | None:
         """Return what trusted authors measured of a work, None where they do not say or differ."""
         answers = self._answers[work]
-        if self._own in answers:
-            return answers[self._own]
+        if own := sorted(self._own.intersection(answers)):
+            return Truth(answers[own[0]], firm=True)
         said = [answers[author] for author in sorted(answers) if author in trusted - {without}]
         if not said:
             return None
         with_it = [sum(agree(one, other) is not False for other in said) for one in said]
         most = max(with_it)
-        return said[with_it.index(most)] if 2 * most > len(said) else None
+        found = said[with_it.index(most)]
+        return Truth(found, firm=most > 1) if 2 * most > len(said) else None
 
     def _settled(self) -> dict[str, Tally]:
         """Return how often each author was right, trust going on from author to author."""
-        trusted, tallies = {self._own}, dict[str, Tally]()
+        trusted, tallies = set(self._own), dict[str, Tally]()
         for _ in range(ROUNDS):
             tallies = self._tallies(trusted)
-            found = {self._own} | {name for name, each in tallies.items() if each.believed}
+            found = self._own | {name for name, each in tallies.items() if each.believed}
             if found == trusted:
                 break
             trusted = found
@@ -149,9 +179,9 @@ class Trust:
                 continue
             for author, answer in answers.items():
                 truth = self._truth(work, trusted, without=author)
-                if author == self._own or truth is None:
+                if author in self._own or truth is None:
                     continue
-                if (found := agree(answer, truth)) is not None:
+                if (found := truth.finds(answer)) is not None:
                     (right if found else wrong)[author] += 1
         return {author: Tally(right[author], wrong[author]) for author in {*right, *wrong}}
 

@@ -16,6 +16,9 @@ from ..evaluator.pool import Pool
 from ..evaluator.result import Result
 from ..search.base import Assignment, Birth, Event, Search
 
+TRIES = 8
+"""How often in a row a search is asked anew because others added to the journal meanwhile."""
+
 
 class Wish(Enum):
     """What the owner of the machine wants of the loop now."""
@@ -100,6 +103,7 @@ class Worker:
     clock: Callable[[], float] = time.perf_counter
     _running: dict[str, Assignment] = field(default_factory=dict[str, Assignment], init=False)
     _closed: bool = field(default=False, init=False)
+    _behind: bool = field(default=False, init=False)
 
     def run(self) -> Worked:
         """Work until nothing is left to do or a wish ends it."""
@@ -112,7 +116,7 @@ class Worker:
             if worked.wish in (Wish.WORK, Wish.CLOSE):
                 self._hand_out(waiting)
             worked.engine_seconds += self.clock() - began
-            if not self._running or worked.wish is Wish.STOP:
+            if worked.wish is Wish.STOP or not (self._running or self._behind):
                 break
             finished = self.pool.wait(0.25)
             began = self.clock()
@@ -136,13 +140,20 @@ class Worker:
             self.pool.submit(key, self.job(assignment))
 
     def _asked(self) -> Assignment | None:
-        """Return what the search asks for, knowing all that the journal holds."""
-        while (assignment := self.search.ask(self.birth)) is not None:
+        """Return what the search asks for, knowing all that the journal holds.
+
+        If others add to the journal faster than the search asks, it is for the next turn.
+        """
+        self._behind = False
+        for _ in range(TRIES):
+            if (assignment := self.search.ask(self.birth)) is None:
+                return None
             if noted := self.journal.asked(assignment):
                 self.search.tell(noted)
                 self.birth = Birth(self.birth.run, self.birth.author, self.birth.number + 1)
                 return assignment
             self._hear()
+        self._behind = True
         return None
 
     def _hear(self) -> None:

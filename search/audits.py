@@ -56,7 +56,7 @@ class Audits:
         self._identify, self._legal = identify, legal
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
-        self._claims: dict[Key, Finished] = {}
+        self._claims: dict[Key, dict[str, Finished]] = {}  # by author
         self._work = Work()
         self._closed = False
 
@@ -80,9 +80,9 @@ class Audits:
         if not wanted:
             return None
         nearest = max(map(self._nearness, wanted))
-        asked = self._claims[
-            rng.choice([key for key in wanted if self._nearness(key) == nearest])
-        ].asked
+        key = rng.choice([key for key in wanted if self._nearness(key) == nearest])
+        claims = self._claims[key]
+        asked = claims[min(claims)].asked
         assert asked is not None
         return Assignment(asked.genome, asked.rung, asked.replica, birth, AUDIT)
 
@@ -103,23 +103,30 @@ class Audits:
                     pass
 
     def _nearness(self, key: Key) -> int:
-        """Return how often the author of a claim was right, if it is not believed yet."""
-        asked = self._claims[key].asked
-        right = 0 if asked is None else self._right[asked.birth.author]
-        return right if right < self._standing else 0
+        """Return how often an author of a claim was right, of those not believed yet."""
+        rights = (self._right[author] for author in self._claims[key])
+        return max((right for right in rights if right < self._standing), default=0)
 
     def _hear(self, event: Finished) -> None:
         result = event.result
         key = Key(result.genome, result.rung, result.replica)
+        author = "" if event.asked is None else event.asked.birth.author
         if event.weight >= TRUSTED:
-            if event.asked is not None and self._claims.pop(key, None) is not None:
-                self._right[event.asked.birth.author] += 1
+            self._right[author] += self._forget(key, author)
             self._work.answer(key)
             self._score(key, result.bits_per_byte)
         elif event.weight == 0:
-            self._claims.pop(key, None)
+            self._forget(key, author)
         elif key not in self._trusted and self._may_be_audited(event):
-            self._claims.setdefault(key, event)
+            self._claims.setdefault(key, {})[author] = event
+
+    def _forget(self, key: Key, author: str) -> bool:
+        """Forget the claim of an author, of whom others may be left; return whether it was one."""
+        claims = self._claims.get(key, {})
+        was = claims.pop(author, None) is not None
+        if was and not claims:
+            del self._claims[key]
+        return was
 
     def _may_be_audited(self, event: Finished) -> bool:
         result = event.result
@@ -142,8 +149,9 @@ class Audits:
 
     def _matters(self, key: Key, author: str) -> bool:
         """Whether a claim would be promoted, or *author* has drawn a lot to look at it."""
-        scores, bits = self._scores[key.rung], self._claims[key].result.bits_per_byte
-        place = bisect_left(scores, bits) if bits is not None else len(scores)
+        scores = self._scores[key.rung]
+        claimed = (event.result.bits_per_byte for event in self._claims[key].values())
+        place = bisect_left(scores, min(bits for bits in claimed if bits is not None))
         if place <= len(scores) // self._eta:
             return True
         return lot(self._seed, AUDIT, author, key.genome, key.rung) < DULL

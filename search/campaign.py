@@ -77,6 +77,7 @@ class Agenda:
         self._plan = plan
         self._identify = identify
         self._work = Work()
+        self._answered: dict[Key, set[str | None]] = {}
         self._entrants: dict[Key, Entrant] | None = None
 
     @property
@@ -107,12 +108,25 @@ class Agenda:
             match event:
                 case Asked(a):
                     self._work.ask(self._key(a.genome, a.rung, a.replica), a)
-                case Finished(result, weight) if weight >= TRUSTED:
-                    self._work.answer(Key(result.genome, result.rung, result.replica))
+                case Finished():
+                    self._hear(event)
                 case Expired(birth):
                     self._work.lapse(birth)
                 case _:
                     pass
+
+    def _hear(self, event: Finished) -> None:
+        """Note an answer, or that one who gave it is not trusted any more and nobody else did."""
+        result, author = event.result, event.asked and event.asked.birth.author
+        key = Key(result.genome, result.rung, result.replica)
+        by = self._answered.setdefault(key, set())
+        if event.weight >= TRUSTED:
+            by.add(author)
+            self._work.answer(key)
+        elif author in by:
+            by.remove(author)
+            if not by:
+                self._work.reopen(key)
 
     def _key(self, genome: Genome, rung: int, replica: int) -> Key:
         return Key(self._identify(genome), rung, replica)

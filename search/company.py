@@ -13,24 +13,24 @@ from .base import Birth, Finished
 from .draws import lot
 from .scores import TRUSTED
 
-LATELY = 64
-"""How many of the last results of others tell who is there."""
+LATELY = 256
+"""How many of the last results, own ones among them, tell who is there."""
 
 
 class Company:
-    """The authors of the last trusted results of others, in the order in which they were told."""
+    """The authors of the last trusted results, None for own ones, in the order of telling."""
 
     def __init__(self) -> None:
-        self._lately = deque[str](maxlen=LATELY)
+        self._lately = deque[str | None](maxlen=LATELY)
 
     def hear(self, event: Finished) -> None:
         """Note whose result came in."""
-        if event.asked is not None and event.weight >= TRUSTED:
-            self._lately.append(event.asked.birth.author)
+        if event.weight >= TRUSTED:
+            self._lately.append(None if event.asked is None else event.asked.birth.author)
 
     def turn(self, birth: Birth, *work: str | int) -> bool:
         """Whether a work is for the author of *birth* to do, of all who are there."""
-        if not self._lately:
+        authors = {author for author in self._lately if author is not None} | {birth.author}
+        if len(authors) == 1:
             return True
-        authors = {*self._lately, birth.author}
         return min((lot(0, author, *work), author) for author in authors)[1] == birth.author

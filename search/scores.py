@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from ..evaluator.result import Result
+from ..evaluator.result import Measurement, Result
+
+BLANK = Measurement()
 
 TRUSTED = 0.5
 """The weight from which a result counts. Many results of less do not add up: claims are cheap."""
@@ -21,14 +23,17 @@ class Scores:
 
     def __init__(self) -> None:
         self._samples: dict[tuple[str, int], list[tuple[Result, float]]] = {}
+        self._places: dict[tuple[str, int], dict[Result, int]] = {}
+        """Where each sample of those that several results are of stands, by what was found."""
 
     def add(self, result: Result, weight: float) -> float | None:
         """Take in a result; return the score of its genome at its rung, None if there is none."""
-        samples = self._samples.setdefault((result.genome, result.rung), [])
-        for number, (sample, _) in enumerate(samples):
-            if _are_same(sample, result):
-                samples[number] = result, weight
-                break
+        key = result.genome, result.rung
+        samples = self._samples.setdefault(key, [])
+        if samples:
+            places = self._places.setdefault(key, {_found(samples[0][0]): 0})
+            place = places.setdefault(_found(result), len(samples))
+            samples[place : place + 1] = [(result, weight)]
         else:
             samples.append((result, weight))
         sound = [
@@ -40,9 +45,9 @@ class Scores:
         return math.fsum(weight * bits for weight, bits in sound) / total if sound else None
 
 
-def _are_same(one: Result, other: Result) -> bool:
-    """Whether two results differ in nothing but what was measured."""
-    return replace(one, measured=other.measured) == other
+def _found(result: Result) -> Result:
+    """Return a result without what the machine added: the same for all that are told twice."""
+    return replace(result, measured=BLANK)
 
 
 def comparable(result: Result) -> bool:

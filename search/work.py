@@ -76,6 +76,10 @@ class Work:
             del self._waiting[key]
             self._expired[key] = self._pending.pop(key)
 
+    def reopen(self, key: Key) -> None:
+        """Note that what was taken for a result of this work is none."""
+        self._answered.discard(key)
+
     def answer(self, key: Key) -> None:
         """Note that there is a result of this work."""
         self._answered.add(key)

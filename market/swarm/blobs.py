@@ -6,6 +6,7 @@ hash is of is the kind's to say, so whoever fetches brings the check. Nothing of
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import secrets
@@ -13,6 +14,9 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
 from .transport import FRAME, Transport, TransportError
+
+LEAST = 64 * 1024
+"""The bytes a second that a peer must send for a blob to be waited for."""
 
 NAME = re.compile(r"[a-z]{1,16}:[0-9a-f]{64}")
 
@@ -64,9 +68,9 @@ async def fetch(
     for peer in peers:
         part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
         try:
-            await _received(
-                transport.ask(peer, "blob", name.encode(), deadline=deadline), part, most
-            )
+            frames = transport.ask(peer, "blob", name.encode(), deadline=deadline)
+            async with asyncio.timeout(deadline + most / LEAST):
+                await _received(frames, part, most)
             problem = check(part)
             if problem is None:
                 os.replace(part, path)
@@ -74,6 +78,8 @@ async def fetch(
             problems.append(f"{peer} sent what {problem}")
         except TransportError as error:
             problems.append(str(error))
+        except TimeoutError:
+            problems.append(f"{peer} was too slow")
         finally:
             part.unlink(missing_ok=True)
     told = "; ".join(problems) or "no peer is known"
@@ -85,6 +91,8 @@ async def _received(frames: AsyncIterator[bytes], part: Path, most: int) -> None
     with part.open("wb") as file:
         async for frame in frames:
             size += len(frame)
+            if not frame:
+                raise TransportError("an empty frame of a blob was sent")
             if size > most:
                 raise TransportError(f"a blob of over {most:,} bytes was sent, more than it may be")
             file.write(frame)

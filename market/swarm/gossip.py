@@ -41,6 +41,12 @@ TOLD = 8
 RECENT = 300.0
 """The seconds that a peer may have been silent for others to be told of it."""
 
+WHOLE = 120.0
+"""The most seconds of an exchange; what came by then is kept."""
+
+UNHEARD = 3
+"""How often a peer that others told of may fail before it is forgotten, if it never answered."""
+
 HEADS = 1 << 20
 """The most bytes of heads."""
 
@@ -125,8 +131,8 @@ class Gossip:
         for contact in contacts:
             self._hear_of(contact)
         for name in await self._transport.meet(contacts):
-            if name != self._transport.me.peer:
-                self._hear_of(Contact(name))
+            self._hear_of(Contact(name))
+            if name in self._known:
                 self._known[name].rests = 0.0
 
     def hear_of(self, peer: str) -> None:
@@ -139,13 +145,18 @@ class Gossip:
         A peer that cannot be reached, or whose answers are no answers, is left alone for a while.
         """
         self._hear_of(Contact(peer))
-        known = self._known[peer]
+        known = self._known.get(peer)
+        if known is None:
+            return False
         self.tally.exchanges += 1
         try:
-            await self._exchange(peer, known)
-        except (TransportError, RecordError):
+            async with asyncio.timeout(WHOLE):
+                await self._exchange(peer, known)
+        except (TransportError, RecordError, TimeoutError):
             self.tally.failures += 1
             known.failed += 1
+            if known.answered is None and known.failed >= UNHEARD:
+                self._known.pop(peer, None)
             first, longest = PATIENCE
             patience = min(longest, first * 2 ** min(known.failed - 1, 20))
             known.rests = self._now() + patience * self._rng.uniform(0.5, 1.0)
@@ -180,6 +191,8 @@ class Gossip:
             received = self._replica.receive(batch)
             self.tally.added += received.added
             self.tally.refused += len(received.refused)
+            if not received.added:
+                break  # what is new is sent first, if it is meant to be sent at all
         return self._replica.heads()
 
     async def _pushed(self, peer: str, theirs: Heads) -> int:
@@ -198,10 +211,14 @@ class Gossip:
 
     async def _one(self, peer: str, method: str, request: bytes) -> bytes:
         """Return the only frame of an answer."""
-        frames = [frame async for frame in self._transport.ask(peer, method, request)]
-        if len(frames) != 1:
-            raise TransportError(f"peer {peer} answered {method} with {len(frames)} frames, not 1")
-        return frames[0]
+        found: bytes | None = None
+        async for frame in self._transport.ask(peer, method, request):
+            if found is not None:
+                raise TransportError(f"peer {peer} answered {method} with several frames, not one")
+            found = frame
+        if found is None:
+            raise TransportError(f"peer {peer} answered {method} with nothing")
+        return found
 
     # ---------------------------------------------------------------------------- answering
 
@@ -293,7 +310,11 @@ class Gossip:
             for name in (sorted(self._known) if among is None else among)
             if self._known[name].rests <= now
         ]
-        return self._rng.sample(ready, min(most, len(ready)))
+        tried = [name for name in ready if self._known[name].answered is not None]
+        chosen = self._rng.sample(tried, min(most, len(tried)))
+        hearsay = [name for name in ready if self._known[name].answered is None]
+        # of those that never answered one a round is tried, so invented ones starve nobody
+        return chosen + self._rng.sample(hearsay, min(1 if chosen else most, len(hearsay)))
 
     def _hear_of(self, contact: Contact) -> None:
         if contact.peer == self._transport.me.peer:

@@ -21,6 +21,7 @@ from random import Random
 from typing import cast
 
 from ...blocks.registry import installed
+from ...evaluator.atomic import write_atomically
 from ..claims import Claims
 from ..errors import StoreError
 from ..identity_key import Identity
@@ -75,7 +76,8 @@ async def _entered(settings: Settings, folder: Path) -> P2PTransport:
     If something else has taken it for good, at a free one.
     """
     file = folder / "port"
-    last = int(file.read_text()) if file.exists() else 0
+    text = file.read_text() if file.exists() else ""
+    last = int(text) if text.isdecimal() else 0
     for port in [settings.port] if settings.port else [last] * RETRIES + [0] if last else [0]:
         try:
             transport = await P2PTransport.create(
@@ -91,7 +93,7 @@ async def _entered(settings: Settings, folder: Path) -> P2PTransport:
             say("waiting", reason=f"port {port}: {error}")
             await asyncio.sleep(WAIT)
             continue
-        file.write_text(_port_of(transport.me.addresses))
+        write_atomically(file, _port_of(transport.me.addresses).encode())
         return transport
     raise AssertionError("the last port is tried or raises")
 

@@ -20,6 +20,10 @@ ENTRIES = 1024
 """The most genomes, and the most records, of a batch."""
 
 
+MOST_AUTHORS = 1000
+"""The most authors of a run that a peer takes records of."""
+
+
 @dataclass(frozen=True)
 class Received:
     """What came of a batch: how many records were new, and why others were refused."""
@@ -89,8 +93,25 @@ class LedgerReplica:
     def receive(self, batch: bytes) -> Received:
         """Add what is sound in a batch."""
         genomes, records, refused = decoded(batch)
+        records, strangers = self._few(records)
+        refused = [*refused, *strangers]
         merged = self.ledger.take_in(self.name, records, genomes, own=self.author, check=self.check)
         return Received(len(merged.added), (*refused, *merged.refused))
+
+    def _few(self, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[str]]:
+        """Return the records of those authors for whom there is room, and why others are refused.
+
+        Names cost nothing; heads of too many would keep all peers from comparing theirs.
+        """
+        known = {*self.ledger.counts(self.name), self.author}
+        kept, refused = list[Record](), list[str]()
+        for record in records:
+            if record.author in known or len(known) < MOST_AUTHORS:
+                known.add(record.author)
+                kept.append(record)
+            else:
+                refused.append(f"a record of the author {record.author[:12]}: there are too many")
+        return kept, refused
 
 
 class _Batch:

@@ -380,3 +380,33 @@ def test_priors_guide_children_and_a_run_that_is_resumed_or_replayed() -> None:
     assert without is not None  # a child: founders are the same
     born = [each for each in asks(log) if stage(each) == "search" and each.origin != "promote"]
     assert without.logged in born[MANIFEST.population :]
+
+
+def test_genomes_of_others_outside_of_the_limits_are_not_born() -> None:
+    wide, rng = Plan(MANIFEST, CATALOG).space, Random(1)
+    drawn = [wide.sample(rng, f"{n}") for n in range(9)]
+    drawn.sort(key=lambda genome: wide.costs(genome).parameters)
+    most = wide.costs(drawn[4]).parameters
+    plan = Plan(replace(MANIFEST, parameters=most), CATALOG)
+    assert not plan.space.legal(drawn[-1])
+    for genome in drawn:
+        birth = Birth("r", "other", 0)
+        asked = Assignment(genome, MANIFEST.rungs[0], 0, birth, "peer")
+        plan.search.tell([Finished(invented(Job(genome, asked.rung, 0)), 1.0, asked)])
+        born = plan.identify(genome) in plan.evolution.population.genomes
+        assert born is plan.space.legal(genome)
+
+
+def test_an_answer_that_is_not_trusted_any_more_is_asked_for_again() -> None:
+    plan = Plan(MANIFEST, CATALOG)
+    asked = plan.search.ask(Birth("r", "me", 0))
+    assert asked is not None
+    assert asked.origin == "tuning"
+    theirs = replace(asked, birth=Birth("r", "other", 0))
+    answer = Finished(invented(Job(asked.genome, asked.rung, 0)), 1.0, theirs)
+    plan.search.tell([answer])
+    other = plan.search.ask(Birth("r", "me", 0))
+    assert other is not None
+    assert other.genome != asked.genome
+    plan.search.tell([replace(answer, weight=0.0)])
+    assert plan.search.ask(Birth("r", "me", 0)) == asked

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +22,16 @@ from praxis_evolve.market.trust import (
     weighted,
 )
 
-ME, OTHER = Identity.new(), Identity.new()
 RESULT = Result("ab" * 32, "cd" * 32, 1000, 0, 7, 2.5)
+
+
+def named(number: int) -> Identity:
+    """The same identity each time: audits are drawn by the names of records."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))
+    return Identity(key.public_key().public_bytes_raw().hex(), key)
+
+
+ME, OTHER = named(101), named(102)
 
 
 def chain(author: Identity, count: int, *, bits: float = 2.5) -> list[Record]:
@@ -89,7 +98,7 @@ def test_an_author_is_believed_after_it_was_right_often_enough_but_for_a_few_by_
 
 def test_trust_goes_on_from_author_to_author():
     mine, friend = says(ME, truth(*range(20))), says(OTHER, truth(*range(300)))
-    third = Identity.new()
+    third = named(103)
     theirs = says(third, truth(*range(100, 200), 900))
     found = weights_of([*mine, *friend, *theirs], theirs)
     assert found[:100].count(1.0) >= 80
@@ -98,7 +107,7 @@ def test_trust_goes_on_from_author_to_author():
 
 
 def test_many_names_that_agree_with_each_other_are_worth_nothing():
-    mine, names = says(ME, truth(*range(30))), [Identity.new() for _ in range(12)]
+    mine, names = says(ME, truth(*range(30))), [named(n) for n in range(12)]
     claims = [record for name in names for record in says(name, lies(*range(100, 140)))]
     trust = Trust([*mine, *claims], ME.author)
     assert trust.trusted == {ME.author}
@@ -120,7 +129,7 @@ def test_who_is_caught_is_not_believed_any_more_in_what_it_said_before_either():
 
 
 def test_a_traitor_convinces_nobody_of_what_trusted_authors_measured_otherwise():
-    friends = [Identity.new() for _ in range(3)]
+    friends = [named(number) for number in range(3)]
     mine = says(ME, truth(*range(20)))
     honest = [r for friend in friends[:2] for r in says(friend, truth(*range(20), 50))]
     traitor = says(friends[2], {**truth(*range(20)), **lies(50)})
@@ -136,7 +145,7 @@ def test_the_order_of_records_and_repeats_change_nothing(seed: int, cut: int) ->
     others = list[Record]()
     for _ in range(3):
         said = {n: 2.0 if rng.random() < 0.9 else 1.0 for n in range(rng.randint(1, 40))}
-        others += says(Identity.new(), said)
+        others += says(named(rng.randrange(50)), said)
     records = [*mine, *others]
     found = Trust(records, ME.author).weights()
     mixed = rng.sample(records, len(records))
@@ -195,3 +204,29 @@ def test_gaps_breaks_and_forks_are_named():
         f"record 1 of author {ME.author[:12]} does not name the record before it",
         f"author {ME.author[:12]} signed 2 different records 1: a fork",
     ]
+
+
+def test_a_copy_by_who_counts_nothing_takes_nothing_from_what_it_copies() -> None:
+    mine = says(ME, truth(1))
+    forked = [*says(OTHER, truth(1)), *says(OTHER, lies(2))]
+    found = Trust([*mine, *forked], ME.author)
+    assert found.frozen == {OTHER.author}
+    assert [found.weights()[record.id] for record in [*mine, *forked]] == [1.0, 1.0, 0.0]
+
+
+def test_the_word_of_one_believed_author_convicts_nobody() -> None:
+    honest = [named(number) for number in range(4)]
+    mine = says(ME, truth(*range(19)))
+    theirs = [says(each, truth(*range(19), 100 + n)) for n, each in enumerate(honest)]
+    liar = says(OTHER, {**truth(*range(10)), **lies(100, 101, 102, 103)})
+    records = [*mine, *liar, *(record for each in theirs for record in each)]
+    trust = Trust(records, ME.author)
+    assert trust.trusted >= {each.author for each in honest}
+    weights = trust.weights()
+    assert all(weights[each[-1].id] != 0.0 for each in theirs)
+
+
+def test_who_drove_the_run_in_the_same_store_is_as_good_as_oneself() -> None:
+    before, mine = says(OTHER, truth(1, 2)), says(ME, truth(3))
+    found = Trust([*before, *mine], ME.author, {OTHER.author}).weights()
+    assert set(found.values()) == {1.0}

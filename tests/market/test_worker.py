@@ -13,7 +13,7 @@ from praxis_evolve.evaluator.job import Job
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.pool import Pool, SerialPool
 from praxis_evolve.evaluator.result import Result
-from praxis_evolve.market.worker import Wish, Worker
+from praxis_evolve.market.worker import TRIES, Wish, Worker
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Event, Finished, Search
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.replay import replay
@@ -199,3 +199,36 @@ def test_what_waits_is_kept_where_the_owner_ends_before_it_goes_out() -> None:
     assert made.run().results == 0
     assert notes.lines == []
     assert seen.asked == []
+
+
+def test_a_flood_of_others_keeps_nobody_from_stopping() -> None:
+    made, notes, _ = worker(wish=after(3, Wish.STOP))
+    other = TOY.evaluate(Assignment(TOY.sample(Random(5), "x"), 100, 0, Birth("", "other", 0)))
+    heard = notes.heard
+
+    def flooded() -> Sequence[Event]:
+        found = heard()
+        notes.foreign.append(Finished(other, 0.25))
+        return found
+
+    notes.foreign.append(Finished(other, 0.25))
+    made.journal = _Flooded(notes, flooded)
+    assert made.run().wish is Wish.STOP
+    assert notes.lines.count("behind") == 3 * TRIES
+
+
+@dataclass
+class _Flooded:
+    """A journal that others add to whenever it was heard."""
+
+    notes: Notes
+    heard: Callable[[], Sequence[Event]]
+
+    def asked(self, assignment: Assignment) -> Sequence[Event]:
+        return self.notes.asked(assignment)
+
+    def finished(self, result: Result) -> None:
+        self.notes.finished(result)
+
+    def closed(self) -> None:
+        self.notes.closed()

@@ -169,3 +169,16 @@ def test_another_peer_s_genome_may_be_promoted_here() -> None:
     offers = [search.ask(Birth("run", f"{author}", 0)) for author in range(60)]
     found = {(TOY.identify(offer.genome), offer.rung) for offer in offers if offer}
     assert (best.result.genome, 300) in found, "it is somebody's turn"
+
+
+def test_who_counts_nothing_takes_no_audit_from_another() -> None:
+    for first, then in (("honest", "liar"), ("liar", "honest")):
+        stage = audits()
+        for author in (first, then):
+            event = claim(1)
+            assert event.asked is not None
+            asked = replace(event.asked, birth=replace(event.asked.birth, author=author))
+            stage.tell([replace(event, asked=asked)])
+            if author == "liar":
+                stage.tell([replace(event, asked=asked, weight=0.0)])
+        assert asks(stage)

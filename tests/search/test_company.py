@@ -77,3 +77,12 @@ def test_two_peers_promote_different_genomes_and_nobody_s_are_done_in_the_end() 
         promoted[author] = [TOY.identify(o.genome) for o in offers if o.origin == "promote"]
     assert promoted["one"][0] != promoted["two"][0]
     assert set(promoted["one"]) == set(promoted["two"])
+
+
+def test_who_does_nothing_any_more_loses_its_turns_by_own_results() -> None:
+    company, me = Company(), Birth("r", "me", 0)
+    company.hear(of("gone"))
+    assert not all(company.turn(me, f"{n}") for n in range(50))
+    for _ in range(LATELY):
+        company.hear(Finished(of("me").result))
+    assert all(company.turn(me, f"{n}") for n in range(50))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -102,5 +103,23 @@ def test_names_lead_nowhere_else(name: str, tmp_path: Path) -> None:
         await asked(network.join("friend"), me := network.join("me"))
         with pytest.raises(ValueError, match="kind:64 hex digits"):
             await fetch(me, ["friend"], name, tmp_path / "x", most=9, check=check)
+
+    ran(main)
+
+
+def test_a_peer_that_drips_is_not_waited_for(tmp_path: Path) -> None:
+    async def main(network: Network) -> None:
+        me, evil = network.join("me"), network.join("evil")
+
+        async def drip(caller: str, request: bytes) -> AsyncIterator[bytes]:
+            del caller, request
+            while True:
+                await asyncio.sleep(25.0)
+                yield b"x"
+
+        evil.serve("blob", drip)
+        serve_blobs(network.join("friend"), there(tmp_path))
+        await fetch(me, ["evil", "friend"], NAME, tmp_path / "x", most=len(TEXT), check=check)
+        assert asyncio.get_running_loop().time() < 120
 
     ran(main)

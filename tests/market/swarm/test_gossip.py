@@ -230,3 +230,29 @@ def test_ledgers_lose_nothing_acknowledged_while_peers_are_killed(authors: list[
         return acknowledged
 
     assert len(virtual.run(main())) >= 15
+
+
+def test_a_peer_that_drips_stops_nobody() -> None:
+    async def main() -> None:
+        network = Network(13)
+        peers, evil = joined(network, 3), network.join("evil")
+
+        async def drip(caller: str, request: bytes) -> AsyncIterator[bytes]:
+            del caller, request
+            while True:
+                yield canonical.encode({})
+                await asyncio.sleep(8.0)
+
+        async def heads(caller: str, request: bytes) -> AsyncIterator[bytes]:
+            del caller, request
+            yield canonical.encode({"heads": {"f" * 64: [9, 9, "0" * 64]}, "peers": []})
+
+        for method, handler in (("heads", heads), ("pull", drip), ("push", drip)):
+            evil.serve(method, handler)
+        for peer in peers:
+            await peer.gossip.meet([Contact("evil")])
+        await asyncio.sleep(300.0)
+        peers[2].replica.count(5)
+        await until(peers, 5, most=200.0)
+
+    virtual.run(main())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -13,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.evaluator.result import Result
+from praxis_evolve.genome.edit import pruned
+from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.market import canonical
 from praxis_evolve.market.errors import RecordError
@@ -255,3 +258,61 @@ def test_only_changed_authors_are_read_again(authors: Callable[[], Author]) -> N
     after = here.heads()
     assert after[other.key] is before[other.key]
     assert after[one.key] == Head(2, 2, head_of(one.ledger.places(RUN, one.key)).digest)
+
+
+def bloated(genome: Genome) -> Genome:
+    """The same genome with entries that nobody visits, whose lineage takes room when written."""
+    dead = [replace(genome.pool[0], lineage="\N{GRINNING FACE}" * 190) for _ in range(40)]
+    return replace(genome, pool=(*genome.pool, *dead))
+
+
+def test_a_genome_is_stored_as_it_lives_and_can_be_read_again(
+    authors: Callable[[], Author],
+) -> None:
+    target, source = authors(), authors()
+    source.measure(1)
+    (record,) = source.ledger.records(RUN)
+    text = to_json(bloated(genome_of(1)))
+    short = json.dumps(json.loads(text), ensure_ascii=False)
+    assert len(text) > 65_536 > len(short.encode())
+    assert target.replica().receive(batch_of([record], [short])).added == 1
+    (event,) = target.ledger.events(RUN)
+    assert isinstance(event, Finished)
+    assert event.asked is not None
+    assert event.asked.genome == pruned(genome_of(1))
+
+
+def test_a_genome_of_another_run_is_not_at_hand(authors: Callable[[], Author]) -> None:
+    target, source = authors(), authors()
+    source.measure(1)
+    (record,) = source.ledger.records(RUN)
+    target.ledger.create_run("another", {"n": 1})
+    target.ledger.put_genome("another", genome_of(1))
+    found = target.replica().receive(batch_of([record], []))
+    assert "nobody has sent" in found.refused[0]
+    assert target.replica().receive(batch_of([record], [to_json(genome_of(1))])).added == 1
+
+
+def test_genes_out_of_range_are_refused_before_anything_is_computed(
+    authors: Callable[[], Author],
+) -> None:
+    target, source = authors(), authors()
+    genome = replace(genome_of(1), stack=replace(genome_of(1).stack, width=4096))
+    source.ledger.put_genome(RUN, genome)
+    record = source.ledger.publish(RUN, source.identity, measured(genome))
+    found = target.replica().receive(batch_of([record], [to_json(genome)]))
+    assert "stack.width must be one of" in found.refused[0]
+
+
+def test_names_are_taken_only_as_long_as_there_is_room(
+    authors: Callable[[], Author], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("praxis_evolve.market.swarm.replica.MOST_AUTHORS", 3)
+    target, sources = authors(), [authors() for _ in range(3)]
+    for number, source in enumerate(sources):
+        source.measure(number)
+        synced(source.replica(), target.replica())
+    assert sorted(target.ledger.counts(RUN)) == sorted(source.key for source in sources[:2])
+    sources[0].measure(9)
+    synced(sources[0].replica(), target.replica())
+    assert target.ledger.counts(RUN)[sources[0].key] == 2
