@@ -15,6 +15,9 @@ from typing import Any, cast
 PATIENCE = 1.0, 60.0
 """The first and the longest seconds until a node that died is started again."""
 
+SOUND = 10.0
+"""The seconds after which a node that ran is not held to die at once again."""
+
 ENDING = 15.0
 """The seconds that a node has to leave before it is killed."""
 
@@ -124,7 +127,7 @@ class NodeProcess:
         while not self._ended.is_set():
             began = time.monotonic()
             self._run()
-            if time.monotonic() - began > longest:
+            if time.monotonic() - began > SOUND:
                 patience = PATIENCE[0]
             self._ended.wait(patience)
             patience = min(longest, 2 * patience)
