@@ -40,6 +40,7 @@ class LedgerJournal:
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
     _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
 
@@ -60,6 +61,7 @@ class LedgerJournal:
             if record is not None and isinstance(event, Finished):
                 if record.id not in self._records and event.asked is None and event.weight == 1.0:
                     self._drivers.add(record.author)
+                self._authors.add(record.author)
                 self._records[record.id] = record
                 self._weights[record.id] = event.weight
         return [event for event, _ in lines]
@@ -67,7 +69,7 @@ class LedgerJournal:
     def _weigh(self) -> bool:
         """Log which records of others count otherwise now, if any."""
         own = self.identity.author
-        if all(record.author in {own, *self._drivers} for record in self._records.values()):
+        if self._authors <= {own, *self._drivers}:
             return False  # a lone run needs no trust
         weights = Trust(self._records.values(), own, self._drivers).weights()
         changed = {

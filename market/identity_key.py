@@ -7,7 +7,6 @@ record.
 from __future__ import annotations
 
 import os
-import secrets
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from .errors import IdentityError
+from .secret_file import create_secret
 
 VARIABLE = "PRAXIS_IDENTITY"
 """The environment variable that names another identity file."""
@@ -48,7 +48,7 @@ class Identity:
         place = default_path() if path is None else path
         try:
             if not place.exists():
-                _create(place)
+                create_secret(place, _pem(Ed25519PrivateKey.generate()))
             _refuse_public(place)
             return _of(_parsed(place))
         except OSError as error:
@@ -80,23 +80,6 @@ def default_path(environ: Mapping[str, str] = os.environ) -> Path:
 
 def _of(key: Ed25519PrivateKey) -> Identity:
     return Identity(key.public_key().public_bytes_raw().hex(), key)
-
-
-def _create(path: Path) -> None:
-    """Write a new key aside and link it into place: nobody sees half a key, one creator wins."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_pem(Ed25519PrivateKey.generate()))
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(aside, path)
-    except FileExistsError:
-        pass  # another process was faster; its key is ours, too
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _pem(key: Ed25519PrivateKey) -> bytes:

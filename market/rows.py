@@ -100,13 +100,12 @@ def end_of_chain(connection: Driven, run: str, author: str) -> tuple[int, str]:
     return (0, FIRST) if last is None else (last.seq + 1, last.id)
 
 
-def append_line(connection: Driven, run: str, line: Line) -> int:
-    """Append *line* to the log of *run* and return its place; the caller has locked the run."""
+def append_line(connection: Driven, run: str, line: Line) -> None:
+    """Append *line* to the log of *run*; the caller has locked the run."""
     last = _LAST_LINE.first(connection, of_run=run)
     place, before = (0, EMPTY) if last is None else (last.place + 1, last.digest)
     values = {"kind": line.kind, "body": line.body, "record": line.record}
     _INSERT_LINE.run(connection, run=run, place=place, digest=line.digest(before), **values)
-    return place
 
 
 def log_length(connection: Driven, run: str) -> int:

@@ -12,12 +12,11 @@ not checked, in what it said before, too.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..evaluator.result import Measurement, Result
-from ..search.base import Finished
 from ..search.draws import lot
 from .chain import forked
 from .record import Record
@@ -199,15 +198,6 @@ def agree(one: Result, other: Result) -> bool | None:
     if one.bits_per_byte is None or other.bits_per_byte is None:
         return None
     return abs(one.bits_per_byte - other.bits_per_byte) <= TOLERANCE
-
-
-def weighted(records: Iterable[Record], own: str) -> Iterator[Finished]:
-    """Yield the results that count, in the order given, each record once."""
-    several = list({record.id: record for record in records}.values())
-    weights = Trust(several, own).weights()
-    for record in several:
-        if counts := weights.get(record.id, 0.0):
-            yield Finished(record.result, counts)
 
 
 def _answers(records: Iterable[Record]) -> Mapping[Work, Mapping[str, Result]]:

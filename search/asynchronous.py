@@ -33,10 +33,10 @@ class AsynchronousSearch:
     fewer than ``births`` were born. Its answer hangs on the events told and on the birth alone.
 
     Only replica 0 is the search's; of others only the noise is learned. A result of weight below
-    0.5 ends the work that it answers and its genome is not proposed again, but it neither ranks,
-    breeds nor promotes; one of weight 0 is as if never told. What ranks is for *judge* to say; it
-    is ``FromScratch`` unless given. Whoever breaks *limits*, which only measuring shows, is not
-    promoted.
+    0.5 ends the work that it answers, but it neither ranks, breeds nor promotes, and its genome may
+    be proposed all the same, unless it is a starter; one of weight 0 takes back what it was. What
+    ranks is for *judge* to say; it is ``FromScratch`` unless given. Whoever breaks *limits*, which
+    only measuring shows, is not promoted.
     """
 
     def __init__(

@@ -191,8 +191,6 @@ class Gossip:
             received = self._replica.receive(batch)
             self.tally.added += received.added
             self.tally.refused += len(received.refused)
-            if not received.added:
-                break  # what is new is sent first, if it is meant to be sent at all
         return self._replica.heads()
 
     async def _pushed(self, peer: str, theirs: Heads) -> int:

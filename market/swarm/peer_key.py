@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import secrets
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from ..secret_file import create_secret
 from .hive import PeerID, crypto
 from .transport import TransportError
 
@@ -44,7 +44,7 @@ class PeerKey:
         """
         try:
             if not path.exists():
-                _create(path)
+                create_secret(path, _new())
             data = path.read_bytes()
         except OSError as error:
             reason = error.strerror or error
@@ -102,22 +102,11 @@ def public_of(peer: str) -> bytes:
     return raw[len(_BEFORE) :]
 
 
-def _create(path: Path) -> None:
-    """Write a new key aside and link it into place: nobody sees half a key, one creator wins."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _new() -> bytes:
+    """Return a new key as the daemon reads it."""
     key = Ed25519PrivateKey.generate()
     data = key.private_bytes_raw() + key.public_key().public_bytes_raw()
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(crypto.PrivateKey(key_type=crypto.Ed25519, data=data).SerializeToString())
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(aside, path)
-    except FileExistsError:
-        pass  # another process was faster; its key is ours, too
-    finally:
-        aside.unlink(missing_ok=True)
+    return crypto.PrivateKey(key_type=crypto.Ed25519, data=data).SerializeToString()
 
 
 def _parsed(path: Path, data: bytes) -> PeerKey:

@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+MODULE = "praxis_evolve.market.swarm.node"
+"""What a node runs; it is not imported here, for it brings hivemind along."""
+
 PATIENCE = 1.0, 60.0
 """The first and the longest seconds until a node that died is started again."""
 
@@ -64,7 +67,6 @@ class NodeProcess:
     Args:
         settings: what it is told.
         watch: called with every line that it says, in a thread of its own.
-        module: the module that is run.
     """
 
     def __init__(
@@ -72,9 +74,8 @@ class NodeProcess:
         settings: Settings,
         *,
         watch: Callable[[Mapping[str, Any]], None] = lambda said: None,
-        module: str = "praxis_evolve.market.swarm.node",
     ) -> None:
-        self._settings, self._watch, self._module = settings, watch, module
+        self._settings, self._watch = settings, watch
         self._said = threading.Condition()
         self._latest: dict[str, Mapping[str, Any]] = {}
         self._errors = deque[str](maxlen=8)
@@ -134,7 +135,7 @@ class NodeProcess:
 
     def _run(self) -> None:
         """Run a process to its end and take in what it says."""
-        command = [sys.executable, "-m", self._module, self._settings.to_json()]
+        command = [sys.executable, "-m", MODULE, self._settings.to_json()]
         process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True,

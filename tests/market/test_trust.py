@@ -19,7 +19,6 @@ from praxis_evolve.market.trust import (
     UNVERIFIED,
     Tally,
     Trust,
-    weighted,
 )
 
 RESULT = Result("ab" * 32, "cd" * 32, 1000, 0, 7, 2.5)
@@ -155,15 +154,15 @@ def test_the_order_of_records_and_repeats_change_nothing(seed: int, cut: int) ->
 
 def test_own_records_count_fully_and_those_of_others_a_quarter():
     mine, theirs = chain(ME, 2), says(OTHER, {5: 2.5, 6: 2.5})
-    events = list(weighted([*mine, *theirs], ME.author))
-    assert [event.weight for event in events] == [1.0, 1.0, UNVERIFIED, UNVERIFIED]
-    assert [event.result for event in events] == [r.result for r in (*mine, *theirs)]
+    records = [*mine, *theirs]
+    assert weights_of(records, records) == [1.0, 1.0, UNVERIFIED, UNVERIFIED]
     assert UNVERIFIED <= 0.25
 
 
 def test_a_record_that_comes_twice_counts_once():
     records = chain(OTHER, 2)
-    assert len(list(weighted(records * 3, ME.author))) == 2
+    assert Trust(records * 3, ME.author).weights() == Trust(records, ME.author).weights()
+    assert len(Trust(records, ME.author).weights()) == 2
 
 
 def test_forged_records_count_nothing_whoever_they_name():
@@ -171,14 +170,15 @@ def test_forged_records_count_nothing_whoever_they_name():
         replace(chain(ME, 1)[0], result=replace(RESULT, bits_per_byte=0.1)),
         replace(chain(OTHER, 1)[0], author=ME.author),
     ]
-    assert not list(weighted(forged, ME.author))
+    assert not Trust(forged, ME.author).weights()
 
 
 def test_who_signs_two_records_for_one_place_counts_nothing():
     fork = [*chain(OTHER, 2), *chain(OTHER, 1, bits=1.0)]
     assert forked(fork) == {OTHER.author}
-    assert not list(weighted(fork, ME.author))
-    assert len(list(weighted(fork, OTHER.author))) == 3  # what it measured itself, it knows
+    assert set(weights_of(fork, fork)) == {0.0}
+    own = Trust(fork, OTHER.author).weights()  # what it measured itself, it knows
+    assert list(own.values()) == [1.0] * 3
 
 
 def test_a_forged_fork_accuses_nobody():

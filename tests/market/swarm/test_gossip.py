@@ -256,3 +256,24 @@ def test_a_peer_that_drips_stops_nobody() -> None:
         await until(peers, 5, most=200.0)
 
     virtual.run(main())
+
+
+def test_a_gap_behind_what_is_known_is_filled(authors: list[Author]) -> None:
+    """Of a chain with a gap all is sent again, and the first of it is nothing new."""
+    one, other = authors[:2]
+    one.measure(*range(330))
+    batches = list(one.replica().lacking({}))
+    assert len(batches) >= 3
+    for batch in (batches[0], *batches[2:]):
+        other.replica().receive(batch)
+
+    async def main() -> None:
+        network = Network(17)
+        gossips = [
+            Gossip(network.join(name), each.replica(), author=each.key, rng=Random(1))
+            for name, each in (("one", one), ("other", other))
+        ]
+        assert await gossips[1].exchange("one")
+
+    virtual.run(main())
+    assert one.ledger.digest(RUN) == other.ledger.digest(RUN)
