@@ -33,7 +33,7 @@ from .joining import found_in, join_run, write_manifest
 from .p2p import Network, P2PTransport
 from .process import Settings
 from .replica import LedgerReplica
-from .transport import Transport, TransportError
+from .transport import TransportError
 
 RETRIES, WAIT = 3, 1.0
 """How often the port of the last time is tried, and the seconds between: a daemon that was killed
@@ -61,10 +61,12 @@ async def node(settings: Settings) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     transport = await _entered(settings, folder)
     try:
-        say("listening", peer=transport.me.peer, addresses=list(transport.me.addresses))
         with Ledger.open(settings.store) as ledger:
-            manifest = await _manifest(settings, ledger, transport, transport.neighbours)
-            serve_blobs(transport, found_in(folder, settings.digest, manifest.task_digest))
+            is_here = settings.run in {run.name for run in ledger.runs()}
+            manifest = await _served(settings, ledger, transport) if is_here else None
+            # who hears the address may ask for the run at once
+            say("listening", peer=transport.me.peer, addresses=list(transport.me.addresses))
+            manifest = manifest or await _served(settings, ledger, transport)
             await _gossip(settings, ledger, manifest, transport)
     finally:
         await transport.close()
@@ -104,9 +106,15 @@ def _port_of(addresses: Sequence[str]) -> str:
     return parts[0][parts[0].index("tcp") + 1] if parts else "0"
 
 
-async def _manifest(
-    settings: Settings, ledger: Ledger, transport: Transport, peers: Sequence[str]
-) -> Manifest:
+async def _served(settings: Settings, ledger: Ledger, transport: P2PTransport) -> Manifest:
+    """Have the run, let others fetch it, and return its manifest."""
+    manifest = await _manifest(settings, ledger, transport)
+    find = found_in(Path(settings.folder), settings.digest, manifest.task_digest)
+    serve_blobs(transport, find)
+    return manifest
+
+
+async def _manifest(settings: Settings, ledger: Ledger, transport: P2PTransport) -> Manifest:
     """Return the manifest of the run, fetching the run if the store has not got it."""
     folder = Path(settings.folder)
     if settings.run in {run.name for run in ledger.runs()}:
@@ -116,11 +124,20 @@ async def _manifest(
                 f"{settings.digest[:12]}; join by another name"
             )
         return write_manifest(ledger, settings.run, folder)
-    found = await join_run(
-        transport, peers, settings.digest, name=settings.run, ledger=ledger, folder=folder
-    )
-    say("joined", run=settings.run)
-    return found
+    for left in reversed(range(RETRIES)):
+        try:
+            found = await join_run(
+                transport, transport.neighbours, settings.digest,
+                name=settings.run, ledger=ledger, folder=folder,
+            )  # fmt: skip
+        except TransportError:
+            if not left:
+                raise
+            await asyncio.sleep(WAIT)
+            continue
+        say("joined", run=settings.run)
+        return found
+    raise AssertionError("the last try returns or raises")
 
 
 async def _gossip(
