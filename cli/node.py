@@ -52,7 +52,8 @@ class RunOf:
 class Node:
     """The process beside this one that holds the records of a run together with others'.
 
-    ``silent`` keeps what happens to it from the terminal until it is up.
+    ``silent`` keeps what happens to it from the terminal until it is up; ``heard`` is when it said
+    something last, by the monotonic clock.
     """
 
     run: RunOf
@@ -61,6 +62,7 @@ class Node:
     json: bool
     quiet: bool
     silent: bool = True
+    heard: float = 0.0
     process: NodeProcess = field(init=False)
 
     @property
@@ -85,6 +87,7 @@ class Node:
 
     def hear(self, said: Told) -> None:
         """Take a line of the process; called in a thread of its own."""
+        self.heard = time.monotonic()
         if said["event"] == "failed" and not (self.silent or self.quiet):
             notice(f"node        {said['reason']}; it is started again")
 

@@ -138,13 +138,14 @@ class Session:
     ) -> None:
         from ..blocks.registry import installed
         from ..evaluator.pool import ProcessPool
-        from ..market.drive import drive
+        from ..market.drive import drive, nobody
         from ..market.identity_key import Identity
         from ..market.ledger import Ledger
         from ..market.manifest import Manifest
         from ..market.plan import Plan
         from ..market.worker import Wish
         from ..search.garbage import collect_seldom
+        from .flying import Flying
         from .launch import setup_of
         from .places import run_folder
         from .progress import Watching, restored
@@ -171,6 +172,8 @@ class Session:
                     setup, plan.catalog, workers=workers, devices=devices
                 ) as pool:
                     collect_seldom()
+                    watcher = Watching(status, display, clock.count)
+                    flying = None if node is None else Flying(watcher, node, plan.identify)
                     display.start()
                     try:
                         worked = drive(
@@ -179,10 +182,11 @@ class Session:
                             plan,
                             identity=identity,
                             pool=pool,
-                            watcher=Watching(status, display, clock.count),
+                            watcher=flying or watcher,
                             wish=clock.wish,
                             now=time.time,
                             joining=joining or {},
+                            others=flying.others if flying else nobody,
                         )
                     finally:
                         display.stop()

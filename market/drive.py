@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ..evaluator.pool import Pool
 from ..evaluator.result import Result
-from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished
+from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished, Taken
 from ..search.scores import TRUSTED
 from ..search.work import Key
 from .errors import BehindError, StoreError
@@ -23,12 +23,21 @@ from .worker import Watcher, Wish, Worked, Worker
 HEARTBEAT = 15.0
 """Seconds between renewals of the lease on the run."""
 
+Works = Mapping[str, Sequence[tuple[str, int, int]]]
+"""What others work on, each work as (genome, rung, replica), by author."""
+
+
+def nobody() -> Works:
+    """Return what nobody works on."""
+    return {}
+
 
 @dataclass
 class LedgerJournal:
     """The journal of one run in a ledger, under a lease that it renews.
 
-    ``told`` is the number of lines of the log that it has returned.
+    ``told`` is the number of lines of the log that it has returned, and ``others`` says what other
+    peers work on.
     """
 
     ledger: Ledger
@@ -37,27 +46,56 @@ class LedgerJournal:
     lease: Lease
     now: Callable[[], float]
     told: int = 0
+    others: Callable[[], Works] = nobody
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
     _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
+    believed: Set[str] = field(default=frozenset[str](), init=False)
+    _taken: dict[str, Sequence[tuple[str, int, int]]] = field(
+        default_factory=dict[str, Sequence[tuple[str, int, int]]], init=False
+    )
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
 
     def heard(self) -> Sequence[Event]:
-        """Return the lines that came into the log since, and log what they make count otherwise."""
+        """Return the lines that came into the log since, and log what they make count otherwise.
+
+        What others work on whose results would count is logged, too.
+        """
         events = self._read()
-        if any(isinstance(event, Finished) for event in events) and self._weigh():
+        weighed = any(isinstance(event, Finished) for event in events) and self._weigh()
+        if self._note_taken() or weighed:
             events += self._read()
         return events
+
+    @property
+    def has_company(self) -> bool:
+        """Whether others work on something whose results would count."""
+        return any(self._taken.values())
+
+    def _note_taken(self) -> bool:
+        """Log what others work on now, as far as it is not what the log says."""
+        found = self.others()
+        now = {author: tuple(works) for author, works in found.items() if author in self.believed}
+        changed = [
+            Taken(author, now.get(author, ()))
+            for author in sorted({*now, *self._taken})
+            if now.get(author, ()) != self._taken.get(author, ())
+        ]
+        for each in changed:
+            self.ledger.append_taken(self.run, each, lease=self.lease)
+        return bool(changed)
 
     def _read(self) -> list[Event]:
         lines = list(self.ledger.told(self.run, since=self.told))
         self.told += len(lines)
         for event, record in lines:
+            if isinstance(event, Taken):
+                self._taken[event.author] = event.works
             if record is not None and isinstance(event, Finished):
                 if record.id not in self._records and event.asked is None and event.weight == 1.0:
                     self._drivers.add(record.author)
@@ -71,7 +109,8 @@ class LedgerJournal:
         own = self.identity.author
         if self._authors <= {own, *self._drivers}:
             return False  # a lone run needs no trust
-        weights = Trust(self._records.values(), own, self._drivers).weights()
+        trust = Trust(self._records.values(), own, self._drivers)
+        self.believed, weights = trust.trusted - {own}, trust.weights()
         changed = {
             record: weights.get(name, 0.0)
             for name, record in self._records.items()
@@ -143,6 +182,7 @@ def drive(
     wish: Callable[[], Wish],
     now: Callable[[], float],
     joining: Mapping[str, str] = MappingProxyType({}),
+    others: Callable[[], Works] = nobody,
 ) -> Worked:
     """Work on a run until it is through or a wish ends it, and note its state.
 
@@ -157,6 +197,7 @@ def drive(
         now: seconds since 1970.
         joining: blocks that join the space of the run, with version and source; they come too
             late where the evolution is through.
+        others: what other peers work on now.
 
     Raises:
         LeaseHeldError: another process drives the run.
@@ -164,7 +205,7 @@ def drive(
         WorkerError: the program is broken; the run is stopped and can be resumed.
     """
     lease = acquire(ledger.store, run, now=now())
-    journal = LedgerJournal(ledger, run, identity, lease, now)
+    journal = LedgerJournal(ledger, run, identity, lease, now, others=others)
     try:
         ledger.set_state(run, "running")
         digest = ledger.run(run).digest
@@ -181,6 +222,7 @@ def drive(
             birth=restored.birth,
             job=plan.job,
             waiting=restored.waiting,
+            waits=lambda: journal.has_company and not plan.search.done,
         )
         worked = worker.run()
         ledger.set_state(run, "finished" if plan.search.done else "stopped")

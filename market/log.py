@@ -12,7 +12,17 @@ from typing import Any, cast
 from ..blocks.registry import Catalog
 from ..genome.graph import Genome
 from ..genome.text import from_json
-from ..search.base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
+from ..search.base import (
+    Asked,
+    Assignment,
+    Birth,
+    Closed,
+    Event,
+    Expired,
+    Finished,
+    Grown,
+    Taken,
+)
 from . import canonical
 from .record import Record
 
@@ -27,7 +37,7 @@ _LIMIT = 1 << 24
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its kind (asked, finished, expired, closed, grown) and its body, canonical JSON.
+    """One line: its kind (asked, finished, expired, closed, grown, taken) and its canonical body.
 
     ``record`` is the id of the record that a finished line tells of.
     """
@@ -78,6 +88,12 @@ def grown(blocks: Mapping[str, str]) -> Line:
     return Line("grown", canonical.encode({"blocks": dict(blocks)}).decode())
 
 
+def taken(taken: Taken) -> Line:
+    """Return the line that says what another peer works on."""
+    works = [list(work) for work in taken.works]
+    return Line("taken", canonical.encode({"author": taken.author, "works": works}).decode())
+
+
 def event(line: Line, record: Record | None, catalog: Catalog, genome: str | None = None) -> Event:
     """Return the event that *line* tells of; *record* is the one that it names, of *genome*.
 
@@ -98,6 +114,9 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
         return Closed()
     if line.kind == "grown":
         return Grown(tuple(sorted(cast("dict[str, str]", body["blocks"]).items())))
+    if line.kind == "taken":
+        works = cast("list[tuple[str, int, int]]", body["works"])
+        return Taken(cast("str", body["author"]), tuple((g, rung, r) for g, rung, r in works))
     birth = Birth(**cast("dict[str, Any]", body["birth"]))
     if line.kind == "expired":
         return Expired(birth)

@@ -16,6 +16,9 @@ from ..evaluator.pool import Pool
 from ..evaluator.result import Result
 from ..search.base import Assignment, Birth, Event, Search
 
+LOOK = 0.25
+"""The seconds between looks at what finished, and at what the owner wants."""
+
 TRIES = 8
 """How often in a row a search is asked anew because others added to the journal meanwhile."""
 
@@ -89,7 +92,8 @@ class Worker:
     """Drives one search with one pool until the search has nothing more, or a wish ends it.
 
     ``birth`` is the next birth of this author; ``waiting`` are assignments that were asked before
-    (by a process that died) and not answered: they go out first, as they are.
+    (by a process that died) and not answered: they go out first, as they are. ``waits`` says
+    whether results of others are still to come that the search needs.
     """
 
     search: Search
@@ -100,7 +104,9 @@ class Worker:
     birth: Birth
     job: Callable[[Assignment], Job]
     waiting: Sequence[Assignment] = ()
+    waits: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.perf_counter
+    idle: Callable[[float], None] = time.sleep
     _running: dict[str, Assignment] = field(default_factory=dict[str, Assignment], init=False)
     _closed: bool = field(default=False, init=False)
     _behind: bool = field(default=False, init=False)
@@ -116,9 +122,11 @@ class Worker:
             if worked.wish in (Wish.WORK, Wish.CLOSE):
                 self._hand_out(waiting)
             worked.engine_seconds += self.clock() - began
-            if worked.wish is Wish.STOP or not (self._running or self._behind):
+            if worked.wish is Wish.STOP or self._is_through(worked.wish):
                 break
-            finished = self.pool.wait(0.25)
+            if not self._running:
+                self.idle(LOOK)
+            finished = self.pool.wait(LOOK)
             began = self.clock()
             for key, result in finished:
                 self._take(key, result)
@@ -128,6 +136,12 @@ class Worker:
             worked.engine_seconds += self.clock() - began
         worked.seconds = self.clock() - started
         return worked
+
+    def _is_through(self, wish: Wish) -> bool:
+        """Whether nothing runs here, and there is nothing to wait for."""
+        if self._running or self._behind:
+            return False
+        return wish is Wish.FINISH or not self.waits()
 
     def _hand_out(self, waiting: list[Assignment]) -> None:
         while len(self._running) < self.pool.capacity:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from ..genome.graph import Genome
-from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
+from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
 from .company import Company
 from .draws import generator, name_of
 from .judging import FromScratch, Judge
@@ -71,18 +71,19 @@ class AsynchronousSearch:
 
     @property
     def done(self) -> bool:
-        """Whether nobody works and there is nothing more to ask."""
-        return not self.work.pending and self.ask(PROBE) is None
+        """Whether nobody works, here or elsewhere, and there is nothing more to ask."""
+        waits = self._company.searches() and not self._closed
+        return not self.work.pending and not waits and self.ask(PROBE) is None
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Propose the next assignment; None while there is nothing to do but wait.
 
-        None while nothing is pending means that nothing will come any more: the births are used
-        up, or the space has nothing new, or the search was closed.
+        None while nobody works means that nothing will come any more: the births are used up, or
+        the space has nothing new, or the search was closed.
         """
         if self._closed:
             return None
-        several = list(self._promotions.promotables())
+        several = [p for p in self._promotions.promotables() if not self._elsewhere(p)]
         own = [each for each in several if self._company.turn(birth, *each)]
         return (
             self._again(birth)
@@ -94,11 +95,11 @@ class AsynchronousSearch:
     def tell(self, events: Sequence[Event]) -> None:
         """Learn from events, in order; the same event again changes nothing."""
         for event in events:
+            self._company.tell(event)
             match event:
                 case Asked(assignment):
                     self._note(assignment)
                 case Finished(result, weight, asked):
-                    self._company.hear(event)
                     if asked is not None and weight >= TRUSTED:
                         self._meet(asked)
                     self._learn(result, weight)
@@ -106,8 +107,12 @@ class AsynchronousSearch:
                     self.work.lapse(birth)
                 case Closed():
                     self._closed = True
-                case Grown():
-                    pass  # the space is another one; what was learned stays
+                case _:
+                    pass  # where blocks joined, the space is another one; what was learned stays
+
+    def _elsewhere(self, promotion: Promotion) -> bool:
+        """Whether another makes a promotion now."""
+        return self._company.works_on((*promotion, 0))
 
     def _again(self, birth: Birth) -> Assignment | None:
         lapsed = next(iter(self.work.expired.values()), None)

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
+from .company import Company
 from .draws import generator, lot
 from .ordered import remove
 from .scores import TRUSTED
@@ -57,7 +58,7 @@ class Audits:
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
         self._claims: dict[Key, dict[str, Finished]] = {}  # by author
-        self._work = Work()
+        self._work, self._company = Work(), Company()
         self._closed = False
 
     @property
@@ -75,7 +76,9 @@ class Audits:
         wanted = [
             key
             for key in self._claims
-            if not self._work.taken(key) and self._matters(key, birth.author)
+            if not self._work.taken(key)
+            and not self._company.works_on(key)
+            and self._matters(key, birth.author)
         ]
         if not wanted:
             return None
@@ -89,6 +92,7 @@ class Audits:
     def tell(self, events: Sequence[Event]) -> None:
         """Note claims, what became of them, and what is trusted."""
         for event in events:
+            self._company.tell(event)
             match event:
                 case Finished():
                     self._hear(event)

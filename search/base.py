@@ -74,7 +74,18 @@ class Grown:
     blocks: tuple[tuple[str, str], ...]
 
 
-Event = Asked | Finished | Expired | Closed | Grown
+@dataclass(frozen=True)
+class Taken:
+    """What another peer works on now, each as (genome, rung, replica); nothing if it has stopped.
+
+    Only peers whose results would be trusted are told of: their work need not be done twice.
+    """
+
+    author: str
+    works: tuple[tuple[str, int, int], ...]
+
+
+Event = Asked | Finished | Expired | Closed | Grown | Taken
 
 
 class Search(Protocol):

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Event, Expired, Finished
+from .company import Company
 from .scores import TRUSTED
 from .work import Key, Work
 
@@ -77,6 +78,7 @@ class Agenda:
         self._plan = plan
         self._identify = identify
         self._work = Work()
+        self._company = Company()
         self._answered: dict[Key, set[str | None]] = {}
         self._entrants: dict[Key, Entrant] | None = None
 
@@ -94,17 +96,19 @@ class Agenda:
         return entrants is not None and all(map(self._work.answered, entrants))
 
     def ask(self, birth: Birth) -> Assignment | None:
-        """Return the first entrant that nobody works on."""
-        for key, entrant in (self.entrants or {}).items():
-            if key in self._work.expired or not self._work.taken(key):
-                return Assignment(
-                    entrant.genome, entrant.rung, entrant.replica, birth, entrant.origin
-                )
-        return None
+        """Return the first entrant that nobody works on, of those whose turn is the asker's."""
+        entrants = self.entrants or {}
+        free = [key for key in entrants if key in self._work.expired or not self._work.taken(key)]
+        shared = self._company.shared_out(birth, free)
+        if not shared:
+            return None
+        entrant = entrants[shared[0]]
+        return Assignment(entrant.genome, entrant.rung, entrant.replica, birth, entrant.origin)
 
     def tell(self, events: Sequence[Event]) -> None:
         """Note what is worked on and what is answered."""
         for event in events:
+            self._company.tell(event)
             match event:
                 case Asked(a):
                     self._work.ask(self._key(a.genome, a.rung, a.replica), a)

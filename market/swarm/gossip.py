@@ -135,6 +135,10 @@ class Gossip:
             if name in self._known:
                 self._known[name].rests = 0.0
 
+    def some(self, most: int) -> list[str]:
+        """Return at most so many peers that may answer now, at random."""
+        return self._chosen(most)
+
     def hear_of(self, peer: str) -> None:
         """Note that there is a peer of that name."""
         self._hear_of(Contact(peer))

@@ -28,9 +28,11 @@ from ..identity_key import Identity
 from ..ledger import Ledger
 from ..manifest import Manifest
 from .blobs import serve_blobs
+from .flights import Flights, work_of
 from .gossip import FANOUT, Gossip
 from .joining import found_in, join_run, write_manifest
 from .p2p import Network, P2PTransport
+from .parent import Parent
 from .process import Settings
 from .replica import LedgerReplica
 from .transport import TransportError
@@ -50,7 +52,7 @@ def say(event: str, **values: object) -> None:
     sys.stdout.flush()
 
 
-async def node(settings: Settings) -> None:
+async def node(settings: Settings, parent: Parent) -> None:
     """Run until cancelled.
 
     Raises:
@@ -67,7 +69,7 @@ async def node(settings: Settings) -> None:
             # who hears the address may ask for the run at once
             say("listening", peer=transport.me.peer, addresses=list(transport.me.addresses))
             manifest = manifest or await _served(settings, ledger, transport)
-            await _gossip(settings, ledger, manifest, transport)
+            await _gossip(settings, ledger, manifest, transport, parent)
     finally:
         await transport.close()
 
@@ -141,14 +143,18 @@ async def _manifest(settings: Settings, ledger: Ledger, transport: P2PTransport)
 
 
 async def _gossip(
-    settings: Settings, ledger: Ledger, manifest: Manifest, transport: P2PTransport
+    settings: Settings, ledger: Ledger, manifest: Manifest, transport: P2PTransport, parent: Parent
 ) -> None:
-    author = Identity.load_or_create(Path(settings.identity)).author
+    identity = Identity.load_or_create(Path(settings.identity))
+    author = identity.author
     claims = Claims(manifest, manifest.space(installed(), {}))
     replica = LedgerReplica(ledger, settings.run, author, claims)
     gossip = Gossip(transport, replica, author=author, rng=Random(), period=settings.period)
+    flights = Flights(transport, settings.digest, identity, peers=gossip.some)
+    parent.on("flights", lambda said: flights.say(list(map(work_of, said["works"]))))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(gossip.run())
+        tasks.create_task(flights.run())
         tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT]))
         while True:
             for peer in transport.neighbours:
@@ -164,6 +170,7 @@ async def _gossip(
                 acknowledged=gossip.acknowledged,
                 **asdict(gossip.tally),
             )
+            say("flights", others=flights.others)
             await asyncio.sleep(STATUS)
 
 
@@ -173,15 +180,17 @@ async def _catch_up(gossip: Gossip, peers: Sequence[str]) -> None:
     say("caught_up", peers=sum(met))
 
 
-async def _until_the_parent_ends(work: asyncio.Task[None]) -> None:
-    """Cancel *work* when the input ends or a signal says so."""
+async def _until_the_parent_ends(work: asyncio.Task[None], parent: Parent) -> None:
+    """Hear the parent; cancel *work* when the input ends or a signal says so."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     os.set_blocking(0, False)
 
     def read() -> None:
         with suppress(BlockingIOError):
-            if not os.read(0, 4096):
+            if data := os.read(0, 1 << 16):
+                parent.hear(data)
+            else:
                 loop.remove_reader(0)
                 ended.set()
 
@@ -195,7 +204,8 @@ async def _until_the_parent_ends(work: asyncio.Task[None]) -> None:
 
 
 async def _main(settings: Settings) -> None:
-    await _until_the_parent_ends(asyncio.create_task(node(settings)))
+    parent = Parent()
+    await _until_the_parent_ends(asyncio.create_task(node(settings, parent)), parent)
 
 
 def main() -> int:

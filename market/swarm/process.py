@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
@@ -20,6 +22,9 @@ PATIENCE = 1.0, 60.0
 
 SOUND = 10.0
 """The seconds after which a node that ran is not held to die at once again."""
+
+PIPE = 4096
+"""The bytes that a pipe takes whole or not at all (POSIX, PIPE_BUF)."""
 
 ENDING = 15.0
 """The seconds that a node has to leave before it is killed."""
@@ -78,6 +83,7 @@ class NodeProcess:
         self._settings, self._watch = settings, watch
         self._said = threading.Condition()
         self._latest: dict[str, Mapping[str, Any]] = {}
+        self._told: dict[str, bytes] = {}
         self._errors = deque[str](maxlen=8)
         self._ended = threading.Event()
         self._process: subprocess.Popen[str] | None = None
@@ -87,13 +93,29 @@ class NodeProcess:
     @property
     def pid(self) -> int | None:
         """The id of the process, None while there is none."""
-        return self._process.pid if self._process is not None else None
+        process = self._process
+        return process.pid if process is not None else None
 
     @property
     def latest(self) -> Mapping[str, Mapping[str, Any]]:
         """The last line of each event that it said."""
         with self._said:
             return dict(self._latest)
+
+    def tell(self, event: str, **values: object) -> None:
+        """Tell the process; one that is started again is told the last of each event again.
+
+        Never waits: a process that does not listen is not told.
+
+        Raises:
+            ValueError: it is longer than a pipe takes whole.
+        """
+        line = (json.dumps({"event": event, **values}) + "\n").encode()
+        if len(line) > PIPE:
+            raise ValueError(f"{event!r} has {len(line)} bytes; a node is told at most {PIPE}")
+        with self._said:
+            self._told[event] = line
+            self._write(line)
 
     def wait_for(self, event: str, timeout: float) -> Mapping[str, Any]:
         """Return the last line of that event, waiting for the first.
@@ -123,6 +145,13 @@ class NodeProcess:
                 process.kill()
         self._keeper.join(ENDING)
 
+    def _write(self, line: bytes) -> None:
+        """Write to the process, if it is there and has room; the lock is held."""
+        process = self._process
+        if process is not None and process.stdin is not None and not process.stdin.closed:
+            with suppress(OSError):  # it has just died, or hangs: the next is told again
+                os.write(process.stdin.fileno(), line)
+
     def _keep(self) -> None:
         patience, longest = PATIENCE
         while not self._ended.is_set():
@@ -140,8 +169,13 @@ class NodeProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True,
         )  # fmt: skip
-        self._process = process
+        assert process.stdin is not None
         assert process.stdout is not None
+        with self._said:
+            self._process = process
+            os.set_blocking(process.stdin.fileno(), False)
+            for line in self._told.values():
+                self._write(line)
         assert process.stderr is not None
         errors = threading.Thread(target=self._errors.extend, args=(process.stderr,), daemon=True)
         errors.start()
@@ -151,9 +185,10 @@ class NodeProcess:
             self._hear(line)
         process.wait()
         errors.join()
+        with self._said:
+            self._process = None
         for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
-                stream.close()
+            stream.close()
 
     def _hear(self, line: str) -> None:
         try:

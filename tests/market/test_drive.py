@@ -13,15 +13,16 @@ from praxis_evolve.evaluator.job import Job
 from praxis_evolve.evaluator.pool import Pool, SerialPool
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.worker import WorkerError
-from praxis_evolve.market.drive import HEARTBEAT, drive, restore
+from praxis_evolve.market.drive import HEARTBEAT, LedgerJournal, drive, restore
 from praxis_evolve.market.errors import LeaseHeldError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import Process, acquire
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.record import Record
+from praxis_evolve.market.trust import STANDING
 from praxis_evolve.market.worker import Wish, Worked
-from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished
+from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished, Taken
 from praxis_evolve.search.replay import replay
 from praxis_evolve.tests.market.loop import (
     CATALOG,
@@ -282,3 +283,37 @@ def test_a_run_that_others_add_to_replays_from_its_log(tmp_path: Path) -> None:
     assert replay(Plan(MANIFEST, CATALOG).search, events, author=me.author) is None
     there.close()
     here.close()
+
+
+def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_path: Path) -> None:
+    ledger, me, other = begun(tmp_path), Identity.new(), Identity.new()
+    lease = acquire(ledger.store, RUN, now=0.0)
+    theirs = dict[str, list[tuple[str, int, int]]]()
+    journal = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0, others=lambda: theirs)
+    work = "ab" * 32, 100, 0
+    theirs[other.author] = [work]
+    assert not journal.heard(), "a stranger may say what it wants"
+    plan, there = Plan(MANIFEST, CATALOG), begun(tmp_path / "there")
+    for number in range(STANDING):
+        assignment = Assignment(plan.space.sample(Random(number), f"{number}"), 100, 0,
+                                Birth("r", me.author, number))  # fmt: skip
+        result = invented(Job(assignment.genome, 100, 0))
+        ledger.append_asked(RUN, assignment)
+        ledger.publish(RUN, me, result)
+        there.append_asked(RUN, assignment)
+        ledger.merge(RUN, [there.publish(RUN, other, result)])
+    taken = [event for event in journal.heard() if isinstance(event, Taken)]
+    assert taken == [Taken(other.author, (work,))]
+    assert journal.has_company
+    assert not journal.heard(), "it says so once"
+    again = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0)
+    assert taken[0] in again.heard()
+    assert [e for e in again.heard() if isinstance(e, Taken)] == []
+    theirs.clear()
+    assert journal.heard() == [Taken(other.author, ())]
+    assert not journal.has_company
+    assert [e for e in ledger.events(RUN) if isinstance(e, Taken)] == [
+        Taken(other.author, (work,)), Taken(other.author, ()),
+    ]  # fmt: skip
+    there.close()
+    ledger.close()

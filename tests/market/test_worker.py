@@ -95,13 +95,15 @@ def worker(
     birth: int = 0,
     waiting: Sequence[Assignment] = (),
     clock: Callable[[], float] | None = None,
+    waits: Callable[[], bool] = lambda: False,
+    idle: Callable[[float], None] = lambda seconds: None,
 ) -> tuple[Worker, Notes, Seen]:
     notes, seen, ticks = Notes(), Seen(), count()
     made = Worker(
         search=Told(search or evolution(), notes), pool=pool or SerialPool(evaluate),
         journal=notes, watcher=seen, wish=wish or always(Wish.WORK),
         birth=Birth("run", "me", birth), job=toy_job, waiting=waiting,
-        clock=clock or (lambda: float(next(ticks))),
+        clock=clock or (lambda: float(next(ticks))), waits=waits, idle=idle,
     )  # fmt: skip
     return made, notes, seen
 
@@ -232,3 +234,18 @@ class _Flooded:
 
     def closed(self) -> None:
         self.notes.closed()
+
+
+def test_who_has_nothing_to_do_waits_for_what_others_work_on() -> None:
+    asleep = list[float]()
+    made, notes, _ = worker(waits=lambda: len(asleep) < 3, idle=asleep.append)
+    worked = made.run()
+    assert len(asleep) == 3
+    assert worked.results == notes.lines.count("log result") >= BIRTHS
+    assert worked.wish is Wish.WORK
+
+
+@pytest.mark.parametrize("wish", [Wish.FINISH, Wish.STOP])
+def test_nobody_waits_for_others_who_is_to_end(wish: Wish) -> None:
+    made, _, _ = worker(wish=always(wish), waits=lambda: True)
+    assert made.run().wish is wish

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import count, islice
 from random import Random
 
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.asynchronous import AsynchronousSearch
-from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
+from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Finished, Taken
+from praxis_evolve.search.campaign import Agenda, Entrant
 from praxis_evolve.search.company import LATELY, Company
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.toy import Toy
@@ -23,8 +25,8 @@ def of(author: str, number: int = 0, weight: float = 1.0) -> Finished:
 
 def test_alone_every_turn_is_one_s_own() -> None:
     company = Company()
-    company.hear(Finished(of("other").result))
-    company.hear(of("liar", weight=0.25))
+    company.tell(Finished(of("other").result))
+    company.tell(of("liar", weight=0.25))
     assert all(company.turn(Birth("r", "me", 0), f"{n}", 300) for n in range(50))
 
 
@@ -37,7 +39,7 @@ def test_each_work_is_one_author_s_turn_and_all_see_the_same() -> None:
             company = Company()
             for other in authors:
                 if other != me:
-                    company.hear(of(other))
+                    company.tell(of(other))
             takers += [me] if company.turn(Birth("r", me, 7), f"{work}", 300) else []
         assert len(takers) == 1
         turns[takers[0]] += 1
@@ -46,11 +48,11 @@ def test_each_work_is_one_author_s_turn_and_all_see_the_same() -> None:
 
 def test_who_has_left_is_forgotten() -> None:
     company, me = Company(), Birth("r", "me", 0)
-    company.hear(of("gone"))
+    company.tell(of("gone"))
     theirs = [f"{n}" for n in range(50) if not company.turn(me, f"{n}")]
     assert theirs
     for number in range(LATELY):
-        company.hear(of("me too", number))
+        company.tell(of("me too", number))
     gone = [work for work in theirs if company.turn(me, work)]
     assert gone
 
@@ -81,8 +83,103 @@ def test_two_peers_promote_different_genomes_and_nobody_s_are_done_in_the_end() 
 
 def test_who_does_nothing_any_more_loses_its_turns_by_own_results() -> None:
     company, me = Company(), Birth("r", "me", 0)
-    company.hear(of("gone"))
+    company.tell(of("gone"))
     assert not all(company.turn(me, f"{n}") for n in range(50))
     for _ in range(LATELY):
-        company.hear(Finished(of("me").result))
+        company.tell(Finished(of("me").result))
     assert all(company.turn(me, f"{n}") for n in range(50))
+
+
+def entrants(several: int) -> list[Entrant]:
+    return [Entrant(TOY.sample(Random(n), f"{n}"), 100, 0, "trial") for n in range(several)]
+
+
+def key_of(entrant: Entrant) -> tuple[str, int, int]:
+    return TOY.identify(entrant.genome), entrant.rung, entrant.replica
+
+
+NUMBERS = count()
+
+
+def asked_in_turn(agenda: Agenda, author: str) -> list[str]:
+    """What *agenda* asks for one after the other, at most 99."""
+    found = list[str]()
+    for number in islice(NUMBERS, 99):
+        if (offer := agenda.ask(Birth("r", author, number))) is None:
+            break
+        agenda.tell([Asked(offer)])
+        found.append(TOY.identify(offer.genome))
+    return found
+
+
+def test_what_another_works_on_is_left_alone_until_it_stops() -> None:
+    several = entrants(6)
+    agenda = Agenda(lambda: several, TOY.identify)
+    taken = [key_of(each) for each in several[:2]]
+    agenda.tell([Taken("other", tuple(taken))])
+    assert asked_in_turn(agenda, "me") == [key_of(each)[0] for each in several[2:]]
+    agenda.tell([Taken("other", (taken[1],))])
+    assert asked_in_turn(agenda, "me") == [taken[0][0]]
+    agenda.tell([Taken("other", ())])
+    assert asked_in_turn(agenda, "me") == [taken[1][0]]
+
+
+def test_a_result_ends_what_its_author_works_on_whether_it_is_trusted_or_not() -> None:
+    for weight in (0.25, 1.0):
+        company, done = Company(), of("other", weight=weight)
+        work = done.result.genome, done.result.rung, done.result.replica
+        company.tell(Taken("other", (work, ("00" * 32, 100, 3))))
+        company.tell(Taken("another", (work,)))
+        company.tell(done)
+        assert company.works_on(work), "another works on it, too"
+        company.tell(Taken("another", ()))
+        assert not company.works_on(work)
+        assert company.works_on(("00" * 32, 100, 3))
+        assert not company.searches()
+
+
+def test_peers_that_share_an_agenda_begin_with_what_is_their_turn() -> None:
+    several = entrants(30)
+    first = dict[str, list[str]]()
+    for me, other in (("one", "two"), ("two", "one")):
+        agenda = Agenda(lambda: several, TOY.identify)
+        agenda.tell([of(other, 99)])
+        first[me] = asked_in_turn(agenda, me)
+    order = [key_of(each)[0] for each in several]
+    assert set(first["one"]) == set(first["two"]) == set(order)
+    halves = [first["one"][:10], first["two"][:10]]
+    assert set(halves[0]).isdisjoint(halves[1])
+    for half in halves:
+        assert half == sorted(half, key=order.index), "as the agenda has them"
+
+
+def test_alone_an_agenda_goes_by_its_order() -> None:
+    several = entrants(9)
+    agenda = Agenda(lambda: several, TOY.identify)
+    assert asked_in_turn(agenda, "me") == [key_of(each)[0] for each in several]
+
+
+def test_a_search_is_not_through_while_another_works_on_it_unless_it_is_closed() -> None:
+    own = search()
+    while (offer := own.ask(Birth("r", "me", len(own.population.genomes)))) is not None:
+        own.tell([Asked(offer), Finished(TOY.evaluate(offer))])
+    assert own.done
+    work = "00" * 32, 100, 0
+    own.tell([Taken("other", (work,))])
+    assert not own.done
+    own.tell([Taken("other", (("00" * 32, 100, 2),))])
+    assert own.done, "a final is none of its business"
+    own.tell([Taken("other", (work,)), Closed()])
+    assert own.done
+
+
+def test_a_promotion_that_another_makes_is_not_made_here() -> None:
+    events = [of("me", number) for number in range(9)]
+    own = search()
+    own.tell([each for e in events if e.asked for each in (Asked(e.asked), Finished(e.result))])
+    offer = own.ask(Birth("r", "me", 50))
+    assert offer is not None
+    assert offer.origin == "promote"
+    own.tell([Taken("other", ((TOY.identify(offer.genome), offer.rung, 0),))])
+    other = own.ask(Birth("r", "me", 50))
+    assert other is None or other.genome != offer.genome

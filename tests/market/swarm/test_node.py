@@ -59,6 +59,24 @@ def test_a_peer_joins_and_both_hold_what_either_measures(two: tuple[Peer, Peer])
     }
 
 
+def test_others_hear_what_a_peer_works_on_also_after_its_node_was_killed(
+    two: tuple[Peer, Peer],
+) -> None:
+    first, second = two
+    works = [["ab" * 32, 100, 0], ["cd" * 32, 300, -1]]
+    seen = lambda: second.node.latest.get("flights", {}).get("others")  # noqa: E731
+    first.node.tell("flights", works=works)
+    until(lambda: seen() == {first.identity.author: works})
+    pid = first.node.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: first.node.pid not in (None, pid))
+    first.node.tell("flights", works=works[:1])
+    until(lambda: seen() == {first.identity.author: works[:1]}, 60.0)
+    with pytest.raises(ValueError, match="at most 4096"):
+        first.node.tell("flights", works=works * 99)
+
+
 def test_a_node_that_is_killed_comes_back_at_its_port(two: tuple[Peer, Peer]) -> None:
     first, second = two
     addresses, pid = second.node.latest["listening"]["addresses"], second.node.pid

@@ -1,0 +1,73 @@
+"""What is worked on here, told to the node of the run, and what others work on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..evaluator.result import Result
+    from ..genome.graph import Genome
+    from ..market.worker import Watcher
+    from ..search.base import Assignment
+    from .node import Node
+
+LINGER = 30.0
+"""The seconds that a work is still told of once it is done, until its record is everywhere."""
+
+FRESH = 20.0
+"""The seconds after which what a node said of others is of a node that is gone."""
+
+MOST = 32
+"""The most works that are told of."""
+
+Work = tuple[str, int, int]
+
+
+@dataclass
+class Flying:
+    """A watcher that also tells the node what is worked on here, for others to leave alone."""
+
+    watcher: Watcher
+    node: Node
+    identify: Callable[[Genome], str]
+    clock: Callable[[], float] = time.monotonic
+    _until: dict[Work, float | None] = field(default_factory=dict[Work, "float | None"], init=False)
+
+    def on_asked(self, assignment: Assignment) -> None:
+        """Tell of one more."""
+        work = self.identify(assignment.genome), assignment.rung, assignment.replica
+        self._until[work] = None
+        self._tell()
+        self.watcher.on_asked(assignment)
+
+    def on_finished(self, assignment: Assignment, result: Result) -> None:
+        """Tell of it for a little while."""
+        self._until[result.genome, result.rung, result.replica] = self.clock() + LINGER
+        self.watcher.on_finished(assignment, result)
+
+    def on_wait(self, pending: int) -> None:
+        """Tell no more of what was done a while ago."""
+        now = self.clock()
+        gone = [work for work, until in self._until.items() if until is not None and until <= now]
+        for work in gone:
+            del self._until[work]
+        if gone:
+            self._tell()
+        self.watcher.on_wait(pending)
+
+    def others(self) -> Mapping[str, Sequence[Work]]:
+        """Return what others work on, by author."""
+        said = self.node.process.latest.get("flights")
+        if said is None or self.clock() - self.node.heard > FRESH:
+            return {}
+        return {
+            author: [(g, r, n) for g, r, n in works] for author, works in said["others"].items()
+        }
+
+    def _tell(self) -> None:
+        """Tell of what runs first; of what is done, as much as a node takes."""
+        order = sorted(self._until, key=lambda work: self._until[work] is not None)
+        self.node.process.tell("flights", works=order[:MOST])

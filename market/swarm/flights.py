@@ -1,0 +1,187 @@
+"""Flights: what each peer works on now, told to others so that they leave it alone.
+
+A lease without a master: a peer says what it works on, signed by its author and counted, to some
+others whenever that changes and again and again; whoever hears nothing for a while holds its work
+for free. What an author said before is never taken for what it says now, whoever repeats it. Who
+is left alone on that word is for the reader to say: here all are told of.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from .. import canonical, fields
+from ..errors import RecordError
+from ..identity_key import Identity, verify
+from .heads import AUTHORS
+from .transport import Transport, TransportError
+
+BEAT = 10.0
+"""The most seconds between two messages of a peer."""
+
+GOOD = 45.0
+"""The seconds that a message is believed: a few may be lost."""
+
+MOST_PEERS = 32
+"""How many others a message goes to: all of a small swarm, some others each time of a large one."""
+
+MOST_WORKS = 32
+"""The most works that a peer may say it works on, and the most that another believes."""
+
+LIMIT = 16 * 1024
+"""The most bytes of a message."""
+
+LOOK = 0.5
+"""Seconds between looks whether there is something new to say."""
+
+WAIT = 5.0
+"""The most seconds that another may take to hear."""
+
+_FIELDS = ("run", "author", "count", "works")
+
+Work = tuple[str, int, int]
+"""A genome's id, a rung and a replica."""
+
+
+@dataclass(frozen=True)
+class Flight:
+    """What an author said that it works on, by which peer, and until when that is believed."""
+
+    peer: str
+    count: int
+    works: tuple[Work, ...]
+    until: float
+
+
+class Flights:
+    """What this peer and others of its run work on.
+
+    Args:
+        transport: the way to the others.
+        run: the digest of the run.
+        identity: who signs.
+        peers: some peers to tell, at most as many as it is given.
+        now: seconds since 1970, by which an author's messages are counted; a peer that is started
+            again counts on.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        run: str,
+        identity: Identity,
+        *,
+        peers: Callable[[int], Sequence[str]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._transport, self._run, self._identity = transport, run, identity
+        self._peers, self._now = peers, now
+        self._heard: dict[str, Flight] = {}
+        self._mine: tuple[Work, ...] = ()
+        self._said = b""
+        self._count = 0
+        transport.serve("flights", self._hear)
+        self.say(())
+
+    @property
+    def others(self) -> Mapping[str, Sequence[Work]]:
+        """What others work on now, by author; those who work on nothing are left out."""
+        now = _clock()
+        return {a: f.works for a, f in sorted(self._heard.items()) if f.works and f.until > now}
+
+    def say(self, works: Sequence[Work]) -> None:
+        """Say from now on that this peer works on these."""
+        self._mine = tuple(works[:MOST_WORKS])
+        self._count = max(self._count + 1, int(1000 * self._now()))
+        body = canonical.encode({
+            "run": self._run, "author": self._identity.author, "count": self._count,
+            "works": [list(work) for work in self._mine],
+        })  # fmt: skip
+        said = {"said": body.decode(), "signature": self._identity.sign(body)}
+        self._said = canonical.encode(said)
+
+    async def run(self) -> None:
+        """Tell others until cancelled: at once where something is new, else again and again."""
+        told, at = b"", _clock()
+        while True:
+            if self._said != told or _clock() - at >= BEAT:
+                if self._said == told:
+                    self.say(self._mine)  # counted anew, so that it is believed anew
+                told, at = self._said, _clock()
+                await asyncio.gather(*(self._tell(peer) for peer in self._peers(MOST_PEERS)))
+            await asyncio.sleep(LOOK)
+
+    async def _tell(self, peer: str) -> None:
+        """Tell a peer and take in what it says; one that does not answer is left to gossip."""
+        with suppress(TransportError, RecordError, TimeoutError):
+            async with asyncio.timeout(WAIT):
+                async for frame in self._transport.ask(peer, "flights", self._said):
+                    self._take(peer, frame)
+
+    async def _hear(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
+        self._take(caller, request)
+        yield self._said
+
+    def _take(self, peer: str, message: bytes) -> None:
+        """Take in what a peer says if it is newer than what its author said before.
+
+        Raises:
+            RecordError: it is none, of another run, or its author did not sign it.
+        """
+        author, count, works = self._read(message)
+        known = self._heard.get(author)
+        if author == self._identity.author or (known is not None and known.count >= count):
+            return
+        for other in [a for a, f in self._heard.items() if f.peer == peer and a != author]:
+            del self._heard[other]  # a peer has one author, so that it fills no room by names
+        if known is None and len(self._heard) >= AUTHORS:
+            now = _clock()
+            self._heard = {a: f for a, f in self._heard.items() if f.until > now}
+        if known is not None or len(self._heard) < AUTHORS:
+            self._heard[author] = Flight(peer, count, works, _clock() + GOOD)
+
+    def _read(self, message: bytes) -> tuple[str, int, tuple[Work, ...]]:
+        outer = _mapping(message, ("said", "signature"))
+        body = fields.text(outer["said"], "what is said", LIMIT).encode()
+        found = _mapping(body, _FIELDS)
+        author = fields.hexadecimal(found["author"], "an author", 64)
+        if found["run"] != self._run:
+            raise RecordError(
+                f"this peer is of run {self._run[:12]}, but was told of "
+                f"{fields.shown(found['run'])}"
+            )
+        signature = fields.hexadecimal(outer["signature"], "a signature", 128)
+        if not verify(author, body, signature):
+            raise RecordError(f"author {author[:12]} did not sign what it is said to work on")
+        works = fields.sequence(found["works"], "works", MOST_WORKS)
+        return author, fields.whole(found["count"], "count"), tuple(map(work_of, works))
+
+
+def work_of(value: object) -> Work:
+    """Return the work in plain data, which may come from a stranger.
+
+    Raises:
+        RecordError: it is none.
+    """
+    several = fields.sequence(value, "a work", 3)
+    if len(several) != 3:
+        raise RecordError(f"a work must be three things, but is {fields.shown(value)}")
+    genome, rung, replica = several
+    if not isinstance(replica, int) or isinstance(replica, bool) or abs(replica) > 1 << 16:
+        raise RecordError(f"the replica of a work must be a small number, but is {replica!r:.40}")
+    return fields.hexadecimal(genome, "a genome", 64), fields.whole(rung, "a rung"), replica
+
+
+def _mapping(data: bytes, names: Sequence[str]) -> dict[str, object]:
+    try:
+        return fields.mapping(canonical.decode(data, limit=LIMIT), "a message", names)
+    except ValueError as error:
+        raise RecordError(f"a message {error}") from None
+
+
+def _clock() -> float:
+    return asyncio.get_running_loop().time()
