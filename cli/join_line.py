@@ -107,7 +107,7 @@ def place_of(text: str) -> tuple[str, int]:
     """
     host, _, port = text.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
-    if not _is_ip(host) or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
+    if not is_ip(host) or not re.fullmatch(r"\d{1,5}", port) or int(port) > 65535:
         raise CliError(
             f"--listen is {text!r}",
             why="it must be HOST:PORT, an address of this machine and a port from 0 to 65535",
@@ -167,12 +167,13 @@ def _problem(address: str) -> str | None:
     kind, host, port = found.groups()
     if not 0 < int(port) < 65536:
         return f"a port is from 1 to 65535, not {port} as in {address[:120]!r}"
-    if kind in ("ip4", "ip6") and not _is_ip(host, int(kind[-1])):
+    if kind in ("ip4", "ip6") and not is_ip(host, int(kind[-1])):
         return f"{host[:60]!r} is no address of IPv{kind[-1]}"
     return None
 
 
-def _is_ip(text: str, version: int | None = None) -> bool:
+def is_ip(text: str, version: int | None = None) -> bool:
+    """Whether a text is an address, of that version of IP if one is named."""
     try:
         return version in (None, ipaddress.ip_address(text).version)
     except ValueError:

@@ -17,6 +17,7 @@ from .output import answer, event_json, notice
 
 if TYPE_CHECKING:
     from ..market.swarm.process import NodeProcess
+    from .reach import Reach
 
 STARTING = 30.0
 """The most seconds until a node listens; it tries 10 s to reach whom it is told to join."""
@@ -177,37 +178,39 @@ def run_of(store: str, name: str) -> RunOf:
 
 @contextmanager
 def node_of(
-    run: RunOf, *, listen: str | None, join: tuple[str, ...] = (), json: bool, quiet: bool
+    run: RunOf, *, reach: Reach, join: tuple[str, ...] = (), json: bool, quiet: bool
 ) -> Generator[Node]:
     """Give the node of *run*, which listens, and end it.
 
     Args:
         run: the run.
-        listen: where others are to reach it; the line for them is told then.
+        reach: how others reach it; the line for them is told where they are to.
         join: addresses of peers.
         json: whether events are told as JSON.
         quiet: whether nothing is told of its failures.
 
     Raises:
-        CliError: it cannot listen there, or has not started in time.
+        CliError: it cannot listen there or be announced so, or has not started in time.
     """
     from ..market.identity_key import Identity, default_path
     from ..market.swarm.process import NodeProcess, Settings
 
     own = Identity.load_or_create().author
     run.folder.mkdir(parents=True, exist_ok=True)
-    host, port = _place(listen, run.folder)
+    announce = reach.announced()
+    host, port = _place(reach.listen, run.folder)
     require_free(host, port)
     _require_no_other(run)
     settings = Settings(
         store=run.store, run=run.name, digest=run.digest, folder=str(run.folder.resolve()),
         identity=str(default_path().resolve()), listen=(host,), port=port, join=join,
+        announce=announce, upnp=reach.upnp, relayed=reach.relayed,
     )  # fmt: skip
     node = Node(run, own, join, json, quiet)
     node.process = NodeProcess(settings, watch=node.hear)
     try:
         node.wait_for("listening", STARTING)
-        if listen is not None:
+        if reach.listen is not None:
             node.tell_line()
         node.silent = bool(join)
         yield node

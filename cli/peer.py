@@ -14,6 +14,7 @@ import typer
 from .errors import CliError, Code
 from .options import STORE
 from .output import event_json, notice
+from .reach import ANNOUNCE, RELAYED, UPNP, Reach
 
 if TYPE_CHECKING:
     from .node import Node, RunOf
@@ -45,6 +46,9 @@ RUN_NAME = Annotated[
 def peer(
     join: JOIN,
     listen: LISTEN = None,
+    announce: ANNOUNCE = None,
+    upnp: UPNP = False,
+    relayed: RELAYED = False,
     minutes: Annotated[
         float | None, typer.Option(help="End about then; time is kept for the finals.")
     ] = None,
@@ -73,13 +77,16 @@ def peer(
         "memory_limit": memory_limit, "name": name, "store": store,
     }).settings  # fmt: skip
     how = How(json=json, quiet=quiet, report=report)
-    with _joined(settings, join, listen, how) as node:
+    with _joined(settings, join, Reach(listen, announce, upnp, relayed), how) as node:
         Session(settings, how, company=lambda name: nullcontext(node)).resume(node.run.name)
 
 
 def relay(
     join: JOIN,
     listen: LISTEN = None,
+    announce: ANNOUNCE = None,
+    upnp: UPNP = False,
+    relayed: RELAYED = False,
     name: RUN_NAME = None,
     store: STORE = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object an event.")] = False,
@@ -90,12 +97,13 @@ def relay(
     from .settings import layered
 
     settings = layered({"name": name, "store": store}).settings
-    with _joined(settings, join, listen, How(json=json, quiet=quiet, report=False)) as node:
+    how = How(json=json, quiet=quiet, report=False)
+    with _joined(settings, join, Reach(listen, announce, upnp, relayed), how) as node:
         _stay(node)
 
 
 @contextmanager
-def _joined(settings: RunSettings, join: str, listen: str | None, how: How) -> Generator[Node]:
+def _joined(settings: RunSettings, join: str, reach: Reach, how: How) -> Generator[Node]:
     """Give the node of the run that is meant, which is in the store then."""
     from .node import FETCHING, node_of
 
@@ -103,7 +111,7 @@ def _joined(settings: RunSettings, join: str, listen: str | None, how: How) -> G
     run, addresses, is_here = _meant(settings, join)
     if is_here:
         _require_blocks(run)
-    with node_of(run, listen=listen, join=addresses, json=how.json, quiet=how.quiet) as node:
+    with node_of(run, reach=reach, join=addresses, json=how.json, quiet=how.quiet) as node:
         if not is_here:
             node.wait_for("joined", FETCHING)
             _require_blocks(run)

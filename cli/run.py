@@ -10,6 +10,7 @@ import typer
 from ..reports.quantities import amount, duration
 from .errors import CliError, Code
 from .output import answer, answer_json, answer_table
+from .reach import ANNOUNCE, UPNP, Reach
 
 if TYPE_CHECKING:
     from .session import Company, How
@@ -156,6 +157,8 @@ def run(
             rich_help_panel=SWARM,
         ),
     ] = None,
+    announce: ANNOUNCE = None,
+    upnp: UPNP = False,
     name: Annotated[
         str | None, typer.Option(help="Name of the run. [drawn]", rich_help_panel=OUTPUT)
     ] = None,
@@ -198,7 +201,7 @@ def run(
     from .session import How, Session
 
     how = How(json=json, quiet=quiet, report=report)
-    company = None if listen is None else _company(settings.settings.store, listen, how)
+    company = _company(settings.settings.store, Reach(listen, announce, upnp), how)
     if resume is not None:
         _refuse_changes(resume, flags)
         Session(settings.settings, how, company=company).resume(resume)
@@ -228,13 +231,25 @@ def demo(
     Session(settings, How(json=json, quiet=quiet, report=True)).start(prefix="demo")
 
 
-def _company(store: str, listen: str, how: How) -> Company:
-    """Return what gives a node that listens; a place where it cannot is refused at once."""
+def _company(store: str, reach: Reach, how: How) -> Company | None:
+    """Return what gives a node that listens, None where it is not to.
+
+    A place where it cannot is refused at once.
+    """
     from .join_line import place_of
     from .node import node_of, require_free, run_of
 
-    require_free(*place_of(listen))
-    return lambda name: node_of(run_of(store, name), listen=listen, json=how.json, quiet=how.quiet)
+    if reach.listen is None:
+        if reach.announce is not None or reach.upnp:
+            raise CliError(
+                "others are told how to reach this machine, but it does not listen",
+                cure="add --listen 0.0.0.0:4001",
+                code=Code.USAGE,
+            )
+        return None
+    require_free(*place_of(reach.listen))
+    reach.announced()
+    return lambda name: node_of(run_of(store, name), reach=reach, json=how.json, quiet=how.quiet)
 
 
 def _refuse_changes(name: str, flags: Mapping[str, object]) -> None:

@@ -72,12 +72,13 @@ class Daemon:
         listen: Sequence[str],
         announce: Sequence[str] = (),
         nat_port_map: bool = False,
-        auto_relay: bool = False,
+        relays: Sequence[str] = (),
         startup_timeout: float = 60.0,
         ended: Callable[[], None],
     ) -> Daemon:
         """Start the daemon of the key in *path*, which listens at addresses of the network.
 
+        What it announces all others reach; *relays* are by way of whom they reach it otherwise.
         *ended* is called when the daemon ended, for whatever reason.
 
         Raises:
@@ -87,9 +88,9 @@ class Daemon:
         folder = Path(tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=_room()))
         try:
             process = await asyncio.create_subprocess_exec(
-                *_arguments(folder, path, listen, announce),
+                *_arguments(folder, path, listen),
+                *_reach(announce, relays),
                 f"-natPortMap={int(nat_port_map)}",
-                f"-autoRelay={int(auto_relay)}",
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT,
@@ -260,15 +261,12 @@ async def _line(output: asyncio.StreamReader) -> bytes:
         return b"..."
 
 
-def _arguments(
-    folder: Path, key: Path, listen: Sequence[str], announce: Sequence[str]
-) -> list[str]:
+def _arguments(folder: Path, key: Path, listen: Sequence[str]) -> list[str]:
     return [
         P2PD,
         f"-listen=/unix{folder / 'control'}",
         f"-id={key}",
-        f"-hostAddrs={','.join(listen)}",
-        *([f"-announceAddrs={','.join(announce)}"] if announce else []),
+        f"-hostAddrs={','.join(listen)}" if listen else "-noListenAddrs=1",
         "-dhtServer=1",
         "-connManager=1",
         "-autonat=1",
@@ -276,6 +274,15 @@ def _arguments(
         "-tls=1",
         "-idleTimeout=30s",
     ]
+
+
+def _reach(announce: Sequence[str], relays: Sequence[str]) -> list[str]:
+    """Return what the daemon is told of who reaches it: it would take minutes to find out."""
+    if relays:
+        return ["-autoRelay=1", f"-trustedRelays={','.join(relays)}", "-forceReachabilityPrivate=1"]
+    if announce:
+        return [f"-announceAddrs={','.join(announce)}", "-forceReachabilityPublic=1"]
+    return []
 
 
 def _room() -> str:

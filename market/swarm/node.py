@@ -89,7 +89,7 @@ async def _entered(settings: Settings, folder: Path) -> P2PTransport:
                 identity=folder / "peer.key",
                 join=settings.join,
                 remembered_in=folder / "peers.json",
-                network=Network(listen=settings.listen, port=port),
+                network=_network(settings, port),
             )
         except TransportError as error:
             if port == 0 or settings.port:
@@ -100,6 +100,16 @@ async def _entered(settings: Settings, folder: Path) -> P2PTransport:
         write_atomically(file, _port_of(transport.me.addresses).encode())
         return transport
     raise AssertionError("the last port is tried or raises")
+
+
+def _network(settings: Settings, port: int) -> Network:
+    return Network(
+        listen=settings.listen,
+        port=port,
+        announce=settings.announce,
+        nat_port_map=settings.upnp,
+        relays=settings.join if settings.relayed else (),
+    )
 
 
 def _port_of(addresses: Sequence[str]) -> str:

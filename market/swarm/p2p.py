@@ -55,15 +55,17 @@ class Network:
     """How a peer stands in the network."""
 
     listen: Sequence[str] = ("127.0.0.1",)
-    """Addresses of this host, or whole multiaddrs, to listen at."""
+    """Addresses of this host, or whole multiaddrs, to listen at; none to be reached by relays."""
     port: int = 0
     """The TCP port to listen at; 0 takes a free one."""
     announce: Sequence[str] = ()
-    """Multiaddrs at which others reach this peer, if not those where it listens."""
+    """Multiaddrs at which all others reach this peer, if not those where it listens; it relays to
+    those that cannot be reached.
+    """
     nat_port_map: bool = False
     """Whether to ask the router for a port by UPnP."""
-    auto_relay: bool = False
-    """Whether to look for a peer that relays to this one, which cannot be reached otherwise."""
+    relays: Sequence[str] = ()
+    """Addresses of peers by way of which this one, which cannot be reached, is to be reached."""
     startup_timeout: float = 60.0
     """The seconds that the daemon may take to start."""
 
@@ -158,7 +160,7 @@ class P2PTransport:
                 identity,
                 announce=network.announce,
                 nat_port_map=network.nat_port_map,
-                auto_relay=network.auto_relay,
+                relays=network.relays,
                 startup_timeout=network.startup_timeout,
             ),
             network.places,

@@ -36,7 +36,9 @@ class Settings:
 
     ``digest`` names the run, ``run`` is what this store calls it, ``folder`` is where its files
     are, ``identity`` the file of the author's key. ``join`` are addresses of peers; a run that the
-    store does not have is fetched from them. ``period`` is that of gossip, in seconds.
+    store does not have is fetched from them. ``announce`` are multiaddrs at which all others reach
+    this peer; ``upnp`` asks the router for a port, ``relayed`` lets the peers in ``join`` relay.
+    ``period`` is that of gossip, in seconds.
     """
 
     store: str
@@ -47,6 +49,9 @@ class Settings:
     listen: tuple[str, ...] = ("127.0.0.1",)
     port: int = 0
     join: tuple[str, ...] = ()
+    announce: tuple[str, ...] = ()
+    upnp: bool = False
+    relayed: bool = False
     period: float = 10.0
 
     def to_json(self) -> str:
@@ -57,7 +62,7 @@ class Settings:
     def from_json(text: str) -> Settings:
         """Return the settings that ``to_json`` wrote."""
         values: dict[str, Any] = json.loads(text)
-        for name in ("listen", "join"):
+        for name in ("listen", "join", "announce"):
             values[name] = tuple(values[name])
         return Settings(**values)
 

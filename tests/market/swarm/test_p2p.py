@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -202,6 +203,25 @@ def test_a_daemon_that_dies_again_and_again_is_started_less_often(tmp_path: Path
             await asyncio.sleep(3 * QUICK)
             assert peer.pid == second, "a second start at once would be too soon"
             assert "connection" in await refused(peer.ask(NOBODY, "echo", b""))
+
+    run(main())
+
+
+def test_who_cannot_be_reached_is_reached_by_way_of_a_public_peer(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with Peers(tmp_path) as peers:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                port = free.getsockname()[1]
+            place = f"/dns/localhost/tcp/{port}"
+            public = await peers.start(network=Network(port=port, announce=[place]))
+            assert public.me.addresses == (f"{place}/p2p/{public.me.peer}",)
+            hidden = await peers.start(
+                public, network=Network(listen=(), relays=public.me.addresses)
+            )
+            hidden.serve("echo", echo)
+            other = await peers.start(public)
+            assert not await _answers(other, hidden), "the relay has no place for it yet"
+            await until(lambda: _answers(other, hidden), 60.0)
 
     run(main())
 
