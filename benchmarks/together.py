@@ -1,0 +1,45 @@
+"""What a swarm finds with as many evaluations as one machine.
+
+    python benchmarks/together.py --peers 8 --seeds 5
+
+Peers are simulated as in ``liars``, all honest, and training is the same known landscape. ``alone``
+is the truth of the genome that one machine takes for the best after all evaluations, ``together``
+the mean of what the peers of a swarm take for the best after as many in all, in bits per byte,
+smaller is better; ``spread`` is from the median of genomes that nobody chose to what is found alone.
+``audits`` are the evaluations that measure again what others claim.
+"""
+
+from __future__ import annotations
+
+import argparse
+from statistics import fmean
+
+from praxis_evolve.benchmarks.liars import middling, swarm
+from praxis_evolve.search.intervals import paired
+
+
+def main() -> None:
+    """Simulate and print a table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--peers", type=int, default=8)
+    parser.add_argument("--evaluations", type=int, default=800)
+    parser.add_argument("--seeds", type=int, default=5)
+    asked = parser.parse_args()
+    alone, together, spread = dict[int, float](), dict[int, float](), dict[int, float]()
+    print(f"{'seed':>6}{'alone':>10}{'together':>10}{'spread':>10}{'audits':>10}")
+    for seed in range(asked.seeds):
+        births = evaluations = asked.evaluations
+        one = swarm(1, 0, births=births, evaluations=evaluations, seed=seed)
+        several = swarm(asked.peers, 0, births=births, evaluations=evaluations, seed=seed)
+        alone[seed], together[seed] = one.truth, several.truth
+        spread[seed] = middling(seed, births) - one.truth
+        row = f"{one.truth:10.3f}{several.truth:10.3f}{spread[seed]:10.3f}"
+        print(f"{seed:6}{row}{several.audits:10.1%}", flush=True)
+    difference = paired(together, alone)
+    part = 1 - difference.mean / fmean(spread.values())
+    print(f"together - alone: {difference.mean:+.3f} ({difference.low:+.3f} to ", end="")
+    print(f"{difference.high:+.3f}); the swarm finds {part:.2f} of what one machine does")
+
+
+if __name__ == "__main__":
+    main()
