@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..market.swarm.orders import Fetches
 from .errors import CliError, Code
 from .join_line import COMMAND, FILE, JoinLine, free_port, line_of, parsed, place_of, why_not
 from .options import HERE
@@ -62,6 +63,10 @@ class Node:
     quiet: bool
     silent: bool = True
     process: NodeProcess = field(init=False)
+    fetches: Fetches = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fetches = Fetches(lambda line: self.process.tell(line))
 
     @property
     def status(self) -> Told:
@@ -85,6 +90,7 @@ class Node:
 
     def hear(self, said: Told) -> None:
         """Take a line of the process; called in a thread of its own."""
+        self.fetches.hear(said)
         if said["event"] == "failed" and not (self.silent or self.quiet):
             notice(f"node        {said['reason']}; it is started again")
 

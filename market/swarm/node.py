@@ -22,6 +22,7 @@ from typing import cast
 
 from ...blocks.registry import installed
 from ...evaluator.atomic import write_atomically
+from ...evaluator.job import WEIGHTS
 from ..claims import Claims
 from ..errors import StoreError
 from ..identity_key import Identity
@@ -30,10 +31,12 @@ from ..manifest import Manifest
 from .blobs import serve_blobs
 from .gossip import FANOUT, Gossip
 from .joining import found_in, join_run, write_manifest
+from .orders import Order, Orders
 from .p2p import Network, P2PTransport
 from .process import Settings
 from .replica import LedgerReplica
 from .transport import TransportError
+from .weights import Kept, fetch_weights
 
 RETRIES, WAIT = 3, 1.0
 """How often the port of the last time is tried, and the seconds between: a daemon that was killed
@@ -50,8 +53,8 @@ def say(event: str, **values: object) -> None:
     sys.stdout.flush()
 
 
-async def node(settings: Settings) -> None:
-    """Run until cancelled.
+async def node(settings: Settings, orders: Orders) -> None:
+    """Run until cancelled, and fetch what *orders* say.
 
     Raises:
         StoreError: the store failed, or the run cannot be joined.
@@ -67,7 +70,10 @@ async def node(settings: Settings) -> None:
             # who hears the address may ask for the run at once
             say("listening", peer=transport.me.peer, addresses=list(transport.me.addresses))
             manifest = manifest or await _served(settings, ledger, transport)
-            await _gossip(settings, ledger, manifest, transport)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_gossip(settings, ledger, manifest, transport))
+                while True:
+                    tasks.create_task(_fetched(transport, await orders.next()))
     finally:
         await transport.close()
 
@@ -109,9 +115,22 @@ def _port_of(addresses: Sequence[str]) -> str:
 async def _served(settings: Settings, ledger: Ledger, transport: P2PTransport) -> Manifest:
     """Have the run, let others fetch it, and return its manifest."""
     manifest = await _manifest(settings, ledger, transport)
-    find = found_in(Path(settings.folder), settings.digest, manifest.task_digest)
-    serve_blobs(transport, find)
+    folder = Path(settings.folder)
+    find = found_in(folder, settings.digest, manifest.task_digest)
+    kept = Kept(ledger, settings.run, folder / WEIGHTS)
+    serve_blobs(transport, lambda name: find(name) or kept(name))
     return manifest
+
+
+async def _fetched(transport: P2PTransport, order: Order) -> None:
+    """Fetch what is ordered and say what came of it."""
+    peers = Random().sample(transport.neighbours, len(transport.neighbours))
+    try:
+        await fetch_weights(transport, peers, order.weights, Path(order.into), size=order.size)
+    except (TransportError, OSError, ValueError) as error:
+        say("missing", weights=order.weights, reason=str(error))
+    else:
+        say("fetched", weights=order.weights)
 
 
 async def _manifest(settings: Settings, ledger: Ledger, transport: P2PTransport) -> Manifest:
@@ -173,15 +192,17 @@ async def _catch_up(gossip: Gossip, peers: Sequence[str]) -> None:
     say("caught_up", peers=sum(met))
 
 
-async def _until_the_parent_ends(work: asyncio.Task[None]) -> None:
-    """Cancel *work* when the input ends or a signal says so."""
+async def _until_the_parent_ends(work: asyncio.Task[None], orders: Orders) -> None:
+    """Cancel *work* when the input ends or a signal says so; what comes in are *orders*."""
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     os.set_blocking(0, False)
 
     def read() -> None:
         with suppress(BlockingIOError):
-            if not os.read(0, 4096):
+            if data := os.read(0, 4096):
+                orders.feed(data)
+            else:
                 loop.remove_reader(0)
                 ended.set()
 
@@ -195,7 +216,8 @@ async def _until_the_parent_ends(work: asyncio.Task[None]) -> None:
 
 
 async def _main(settings: Settings) -> None:
-    await _until_the_parent_ends(asyncio.create_task(node(settings)))
+    orders = Orders()
+    await _until_the_parent_ends(asyncio.create_task(node(settings, orders)), orders)
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -80,6 +81,7 @@ class NodeProcess:
         self._latest: dict[str, Mapping[str, Any]] = {}
         self._errors = deque[str](maxlen=8)
         self._ended = threading.Event()
+        self._input = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._keeper = threading.Thread(target=self._keep, daemon=True)
         self._keeper.start()
@@ -111,12 +113,24 @@ class NodeProcess:
         told = "it failed" if came else f"it said nothing of {event!r} in {timeout:g} s"
         raise NodeError(f"the node of run {self._settings.run!r}: {told}: {reason or 'no reason'}")
 
+    def tell(self, line: str) -> bool:
+        """Give the process an order; return whether it could be given, without waiting for it."""
+        with self._input:
+            process = self._process
+            if process is None or process.stdin is None or process.stdin.closed:
+                return False
+            try:
+                return os.write(process.stdin.fileno(), f"{line}\n".encode()) > len(line)
+            except OSError:  # it is gone, or reads nothing any more
+                return False
+
     def close(self) -> None:
         """End the process and wait until it is gone."""
         self._ended.set()
         process = self._process
         if process is not None and process.stdin is not None:
-            process.stdin.close()
+            with self._input:
+                process.stdin.close()
             try:
                 process.wait(ENDING)
             except subprocess.TimeoutExpired:
@@ -140,6 +154,8 @@ class NodeProcess:
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             text=True, start_new_session=True,
         )  # fmt: skip
+        assert process.stdin is not None
+        os.set_blocking(process.stdin.fileno(), False)
         self._process = process
         assert process.stdout is not None
         assert process.stderr is not None
@@ -151,8 +167,8 @@ class NodeProcess:
             self._hear(line)
         process.wait()
         errors.join()
-        for stream in (process.stdin, process.stdout, process.stderr):
-            if stream is not None:
+        with self._input:
+            for stream in (process.stdin, process.stdout, process.stderr):
                 stream.close()
 
     def _hear(self, line: str) -> None:
