@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from random import Random
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from praxis_evolve.market.swarm.orders import LONGEST, Fetches, Order, Orders
@@ -21,6 +21,7 @@ async def taken(orders: Orders, count: int) -> list[Order]:
     return [await asyncio.wait_for(orders.next(), 1.0) for _ in range(count)]
 
 
+@settings(max_examples=30)
 @given(SEVERAL, st.integers(0, 99))
 def test_orders_come_as_they_were_given_however_they_are_cut(
     several: list[Order], seed: int
