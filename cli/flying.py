@@ -70,4 +70,4 @@ class Flying:
     def _tell(self) -> None:
         """Tell of what runs first; of what is done, as much as a node takes."""
         order = sorted(self._until, key=lambda work: self._until[work] is not None)
-        self.node.process.tell("flights", works=order[:MOST])
+        self.node.process.tell("flights", again=True, works=order[:MOST])

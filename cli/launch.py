@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..blocks.registry import Catalog, installed
-from ..evaluator.job import Setup
+from ..evaluator.job import WEIGHTS, Setup
 from ..evaluator.ladder import Ladder
 from ..evaluator.preset import PRESETS, Preset, estimated_seconds, preset
 from ..evaluator.task import Task, embedded_task, open_task, text_task
@@ -166,7 +166,7 @@ def setup_of(manifest: Manifest, folder: Path, *, device: str, memory_bytes: int
     return Setup(
         task=str(task_file(folder)),
         task_digest=manifest.task_digest,
-        folder=str(folder / "weights"),
+        folder=str(folder / WEIGHTS),
         rungs=manifest.rungs,
         context=manifest.context,
         batch=manifest.batch,

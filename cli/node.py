@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..market.swarm.orders import Fetches
 from .errors import CliError, Code
 from .join_line import COMMAND, FILE, JoinLine, free_port, line_of, parsed, place_of, why_not
 from .options import HERE
@@ -65,6 +66,10 @@ class Node:
     silent: bool = True
     heard: float = 0.0
     process: NodeProcess = field(init=False)
+    fetches: Fetches = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.fetches = Fetches(lambda order: self.process.tell("fetch", **asdict(order)))
 
     @property
     def status(self) -> Told:
@@ -89,6 +94,7 @@ class Node:
     def hear(self, said: Told) -> None:
         """Take a line of the process; called in a thread of its own."""
         self.heard = time.monotonic()
+        self.fetches.hear(said)
         if said["event"] == "failed" and not (self.silent or self.quiet):
             notice(f"node        {said['reason']}; it is started again")
 

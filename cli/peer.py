@@ -177,7 +177,8 @@ def _tell(node: Node, settings: RunSettings, how: How, seconds: float) -> None:
         notice(f"joined      run {run.name} ({run.digest[:12]}) in {seconds:.1f} s; {here}")
         notice(f"author      {node.own[:12]}")
         notice(
-            "sends       signed results with their genomes and this machine's speed; nothing else"
+            "sends       signed results with their genomes and this machine's speed, and the "
+            "weights that they name; nothing else"
         )
         notice(f"data        {run.folder} and {shown(settings)}")
 

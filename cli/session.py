@@ -139,6 +139,7 @@ class Session:
         from ..blocks.registry import installed
         from ..evaluator.pool import ProcessPool
         from ..market.drive import drive, nobody
+        from ..market.fetching import fetching
         from ..market.identity_key import Identity
         from ..market.ledger import Ledger
         from ..market.manifest import Manifest
@@ -181,7 +182,9 @@ class Session:
                             name,
                             plan,
                             identity=identity,
-                            pool=pool,
+                            pool=pool
+                            if node is None
+                            else fetching(pool, setup, plan, node.fetches),
                             watcher=flying or watcher,
                             wish=clock.wish,
                             now=time.time,

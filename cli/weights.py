@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..evaluator.job import WEIGHTS
 from .context import Opened
 from .errors import CliError, Code
 from .launch import setup_of
@@ -85,6 +86,12 @@ def _setup(run: Opened) -> Any:
     return setup_of(run.manifest, run.folder, device="cpu", memory_bytes=None)
 
 
+def _trainers(run: Opened, genome: str) -> list[str]:
+    """Return the authors who trained finals of a genome (by id), in short."""
+    several = (r for r in run.ledger.records(run.name) if r.result.genome == genome)
+    return sorted({r.author[:12] for r in several if r.result.ok and r.result.replica > 0})
+
+
 def _no_weights(run: Opened, name: str, replica: int | None, kept: list[Result]) -> CliError:
     if kept:
         there = ", ".join(str(result.replica) for result in kept)
@@ -95,9 +102,15 @@ def _no_weights(run: Opened, name: str, replica: int | None, kept: list[Result])
         )
     names = dict.fromkeys(r.genome for r in run.plan.results if stored(run, r.genome))
     there = ", ".join(map(short, names))
+    why = f"finalists and baselines keep theirs: {there}" if there else "the run kept none yet"
+    if authors := _trainers(run, name):
+        why = (
+            f"its finals were trained where {', '.join(authors)} signs, and who trains them keeps "
+            f"them: their files are not in {run.folder / WEIGHTS}"
+        )
     return CliError(
         f"{short(name)} has no stored weights in run {run.name}",
-        why=f"finalists and baselines keep theirs: {there}" if there else "the run kept none yet",
+        why=why,
         cure=f"praxis-evolve reproduce {short(name)} --run {run.name} --out FOLDER trains it again",
         code=Code.NOT_FOUND,
     )

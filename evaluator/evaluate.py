@@ -5,9 +5,11 @@ A bad candidate is a result with a failure and a reason; only a broken program r
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,9 +26,10 @@ from ..genome.space import Limits
 from . import gate
 from .checkpoint import CheckpointError, State, open_state, save_state, save_weights
 from .heritage import begin
-from .job import Job, Setup, names
+from .job import Job, Offer, Setup, names
 from .limits import Stop, Watch, no_memory
 from .measure import measure
+from .received import form_of, received_state
 from .result import Measurement, Result, Split
 from .schedule import Schedule, schedule
 from .task import VOCABULARY, Bytes, Task, TaskError, open_task
@@ -115,6 +118,7 @@ class _Evaluation:
         self._result = Result(genome, architecture, job.rung, job.replica, seed)
         self._gate_seconds = 0.0
         self._speed = 0.0
+        self._weights = ""
 
     def result(self) -> Result:
         """Run the stages and return what was found."""
@@ -145,8 +149,8 @@ class _Evaluation:
         model = self._build()
         if start is None and self._job.line:
             stop = self._inherit(model)
-        elif start is not None:
-            self._result = replace(self._result, inherited_tokens=start.inherited)
+        elif start is not None and self._job.line:
+            self._began_with(start.inherited)
         stop = stop or self._train(model, plan, start)
         return stop or self._measure(model) or self._keep(model)
 
@@ -159,17 +163,28 @@ class _Evaluation:
     def _inherit(self, model: Model) -> Stop | None:
         """Begin with what the parent had learned when its training to the lowest rung was stable.
 
-        Where its state is not at hand the parent is trained again, and its parents before it.
+        Where its state is neither at hand nor received the parent is trained again, and its parents
+        before it.
         """
         *older, parent = self._job.line
-        job = Job(parent, self._setup.ladder.lowest, self._job.replica, line=tuple(older))
+        job = replace(
+            self._job, genome=parent, rung=self._setup.ladder.lowest, test=False,
+            keep_weights=False, line=tuple(older),
+        )  # fmt: skip
         found = _Evaluation(self._evaluator, job, self._watch).stable()
+        for offer in job.offers:
+            self._setup.received_path(offer.weights).unlink(missing_ok=True)
         if isinstance(found, Stop):
             return Stop(found.failure, f"its parent could not be trained again: {found.reason}")
         trained = found.step * self._setup.tokens_per_step + found.inherited
         tokens = begin(model, found.weights, parent, trained=trained, catalog=self._catalog)
-        self._result = replace(self._result, inherited_tokens=tokens)
+        self._began_with(tokens)
         return None
+
+    def _began_with(self, inherited: int) -> None:
+        """Note whose weights the training began with, and how much training was behind them."""
+        parent, _ = names(self._job.line[-1], self._catalog)
+        self._result = replace(self._result, inherited_tokens=inherited, parent=parent)
 
     def stable(self) -> State | Stop:
         """Return the state at the end of the stable phase, of a genome that passed all checks.
@@ -180,11 +195,53 @@ class _Evaluation:
         start = self._start(plan)
         if start is not None and start.step == plan.stable:
             return start
+        for offer in self._job.offers:
+            if (received := self._received(offer, plan)) is not None:
+                return received
+        self._job = replace(self._job, offers=())  # they are no ancestor's
         model = self._build()
         stop = self._inherit(model) if start is None and self._job.line else None
         reached = replace(plan, steps=plan.stable + 1)  # a step of the decay branch: it is saved
         stop = stop or self._train(model, reached, start)
         return stop or self._start(plan) or Stop("worker died", "its checkpoint was lost")
+
+    def _received(self, offer: Offer, plan: Schedule) -> State | None:
+        """Return the state that was received for an offer, if it is there, and kept if it is sound.
+
+        Its file is another's word, and so is the hash that a record names: what the decay branch
+        makes of it must be what its training came to, which costs a tenth of that.
+        """
+        path = self._setup.received_path(offer.weights)
+        if not path.exists():
+            return None
+        form = form_of(
+            self._job.genome, catalog=self._catalog, context=self._setup.context,
+            steps=plan.stable, inherited=offer.inherited_tokens,
+        )  # fmt: skip
+        try:
+            state = received_state(path, form, recipe=self._recipe())
+        except CheckpointError as error:
+            log.warning("%s; they are not used", error)
+            return None
+        bits = self._decayed(state, plan)
+        if state.inherited != offer.inherited_tokens or not (
+            abs(bits - offer.bits_per_byte) <= offer.tolerance
+        ):
+            log.warning(
+                "the weights %s come to %.4f bits per byte, but their record says %.4f; they are "
+                "not used", path.name, bits, offer.bits_per_byte,
+            )  # fmt: skip
+            return None
+        with suppress(FileNotFoundError):  # another worker was faster
+            path.replace(self._path(self._job.rung))
+        return state
+
+    def _decayed(self, state: State, plan: Schedule) -> float:
+        """Return what a state at the end of the stable phase comes to; infinite if to nothing."""
+        model = self._build()
+        if self._train(model, plan, state) is not None:
+            return math.inf
+        return measure(model, self._evaluator.windows("search", self._job.rung)).bits_per_byte
 
     def _check(self) -> Stop | None:
         """Is the genome legal here, and small enough?"""
@@ -279,9 +336,13 @@ class _Evaluation:
 
     def _keep(self, model: Model) -> None:
         """Keep the weights if they are wanted, and drop the states that this one continues."""
-        if self._job.keep_weights:
-            name, job = self._result.genome, self._job
-            save_weights(model, self._setup.weights_path(name, job.rung, job.replica))
+        job, kept = self._job, self._path(self._job.rung)
+        if job.keep_weights:
+            kept = self._setup.weights_path(self._result.genome, job.rung, job.replica)
+            save_weights(model, kept)
+        if job.keep_weights or self._is_for_children(job.rung):
+            with kept.open("rb") as file:
+                self._weights = hashlib.file_digest(file, "sha256").hexdigest()
         for rung in self._setup.rungs:
             if rung < self._job.rung and not self._is_for_children(rung):
                 self._path(rung).unlink(missing_ok=True)
@@ -324,6 +385,7 @@ class _Evaluation:
             tokens_per_second=self._speed,
             peak_memory_bytes=self._watch.peak_bytes,
             device=self._setup.device,
+            weights=self._weights,
         )
 
 

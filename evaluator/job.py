@@ -19,6 +19,26 @@ LEAST_WINDOWS = 64
 """The fewest windows of the search split that a rung is measured on, where the setup has more."""
 
 
+WEIGHTS = "weights"
+"""The folder, in that of a run, where states and weights are kept."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A state of the lowest rung that somebody else keeps, as the record of its training says.
+
+    ``weights`` is the SHA-256 of the file, ``size`` the most bytes that it may have;
+    ``bits_per_byte`` is what its training came to, within ``tolerance``, and ``inherited_tokens``
+    what it had begun with.
+    """
+
+    weights: str
+    size: int
+    bits_per_byte: float
+    inherited_tokens: int
+    tolerance: float
+
+
 @dataclass(frozen=True)
 class Job:
     """Train *genome* to *rung* tokens with the seed of *replica*.
@@ -27,7 +47,8 @@ class Job:
     ``keep_weights`` writes what was measured to ``Setup.weights_path``. ``line`` are the ancestors
     whose weights the genome begins with, the oldest first: each was trained to the lowest rung, the
     first from scratch, every other from what the one before it had learned. It is empty for a
-    training from scratch. So a job says all that its result depends on.
+    training from scratch. So a job says all that its result depends on: ``offers`` are states of
+    the last ancestor that may be in the folder, and spare its training without changing anything.
     """
 
     genome: Genome
@@ -36,6 +57,7 @@ class Job:
     test: bool = False
     keep_weights: bool = False
     line: tuple[Genome, ...] = ()
+    offers: tuple[Offer, ...] = ()
 
     @property
     def heritage(self) -> str:
@@ -124,6 +146,10 @@ class Setup:
         """Return where the measured weights of a finalist (by id) are kept."""
         return Path(self.folder, f"{genome[:24]}-r{replica}-{rung}.weights.safetensors")
 
+    def received_path(self, weights: str) -> Path:
+        """Return where a file of weights (by SHA-256) lies that was received and not proved yet."""
+        return Path(self.folder, f"{weights}.received.safetensors")
+
     def to_json(self) -> str:
         """Return the setup as one line of JSON."""
         return json.dumps(asdict(self))
@@ -151,6 +177,14 @@ def names(genome: Genome, catalog: Catalog) -> tuple[str, str]:
         name = hashlib.sha256(to_json(genome).encode()).hexdigest()
         return name, name
     return identity.genome, identity.architecture
+
+
+def state_bytes(parameters: int) -> int:
+    """Return the most bytes of a state, or of weights, of a model with so many parameters.
+
+    A state has three numbers of four bytes for each; buffers, losses and the header are far less.
+    """
+    return 16 * parameters + (1 << 22)
 
 
 def failed(job: Job, setup: Setup, catalog: Catalog, failure: Failure, reason: str) -> Result:

@@ -17,13 +17,18 @@ Split = Literal["search", "test"]
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the machine added: differs between runs of the same evaluation, never compared."""
+    """What the machine added: differs between runs of the same evaluation, never compared.
+
+    ``weights`` is the SHA-256 of the file of weights that it keeps for others, in hex: of a final's
+    weights, or of the state that children begin with; empty where it keeps none.
+    """
 
     seconds: float = 0.0
     gate_seconds: float = 0.0
     tokens_per_second: float = 0.0
     peak_memory_bytes: int = 0
     device: str = "cpu"
+    weights: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,8 @@ class Result:
 
     ``inherited_tokens`` is how much training the weights had behind them at the start: the tokens
     of the parent's stable phase and those that the parent had inherited itself, times the share of
-    the parameters that were taken over; at least 1 where any was, and 0 from scratch.
+    the parameters that were taken over; at least 1 where any was, and 0 from scratch. ``parent`` is
+    the genome (by id) that they were of; empty from scratch.
     """
 
     genome: str
@@ -52,6 +58,7 @@ class Result:
     failure: Failure | None = None
     reason: str = ""
     inherited_tokens: int = 0
+    parent: str = ""
     measured: Measurement = Measurement()
 
     @property

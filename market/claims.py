@@ -73,7 +73,7 @@ class Claims:
             yield f"is of replica {result.replica}, but replicas are from {REPLICAS}"
         elif result.seed != (seed := seed_of(manifest.task_digest, result.replica)):
             yield f"has the seed {result.seed}, but replica {result.replica} has {seed}"
-        if result.inherited_tokens and not manifest.inherit:
+        if (result.inherited_tokens or result.parent) and not manifest.inherit:
             yield "inherited weights, which nobody does in this run"
 
     def _fitness(self, record: Record, genome: Genome) -> Iterator[str]:

@@ -17,8 +17,10 @@ LARGEST = 2**63 - 1
 """The largest whole number, so that every database can hold it."""
 
 
-def mapping(value: object, name: str, keys: Iterable[str]) -> dict[str, object]:
-    """Return a mapping that has exactly these *keys*.
+def mapping(
+    value: object, name: str, keys: Iterable[str], may: Iterable[str] = ()
+) -> dict[str, object]:
+    """Return a mapping that has exactly these *keys*, and *may* have the others.
 
     Raises:
         RecordError: it is no mapping, lacks a key or has another one.
@@ -28,7 +30,7 @@ def mapping(value: object, name: str, keys: Iterable[str]) -> dict[str, object]:
     found = cast("dict[str, object]", value)
     if missing := sorted(set(keys) - set(found)):
         raise RecordError(f"{name} lacks the fields {missing}")
-    if unknown := sorted(set(found) - set(keys)):
+    if unknown := sorted(set(found) - {*keys, *may}):
         raise RecordError(f"{name} has unknown fields {[key[:40] for key in unknown[:5]]}")
     return found
 

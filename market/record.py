@@ -19,8 +19,12 @@ from .result_text import content_of, measured_of, parsed_result
 
 Kind = Literal["result"]
 
-VERSION = 1
-"""The version of the body's form; a body of another version is refused."""
+VERSION = 2
+"""The newest version of the body's form; a body of a newer one is refused.
+
+A result is written in the oldest form that can say it, so it has but one: version 2 is that of
+results which name weights (``parent``, ``weights``), of which version 1 knows nothing.
+"""
 
 LIMIT = 4096
 """The most bytes that a body may have."""
@@ -130,8 +134,7 @@ def set_digest(ids: Iterable[str]) -> str:
 def _checked(decoded: object, body: bytes, signature: str) -> Record:
     _refuse_other_version(decoded)
     found = fields.mapping(decoded, "the record", _FIELDS)
-    if fields.whole(found["version"], "version") != VERSION:
-        raise RecordError(f"version must be {VERSION}, but is {found['version']}")
+    version = fields.whole(found["version"], "version", VERSION, least=1)
     if found["kind"] != "result":
         raise RecordError(f"kind must be 'result', but is {fields.shown(found['kind'])}")
     record = Record(
@@ -144,6 +147,11 @@ def _checked(decoded: object, body: bytes, signature: str) -> Record:
         program=fields.text(found["program"], "program", 40),
         signature=fields.hexadecimal(signature, "signature", 128),
     )
+    if version != _version_of(record.result):
+        raise RecordError(
+            f"version must be {_version_of(record.result)} for what the record says, but is "
+            f"{version}"
+        )
     _refuse_false_start(record)
     record.__dict__["body"] = body  # it is canonical: encoding the record would give it again
     return record
@@ -153,7 +161,7 @@ def _refuse_other_version(decoded: object) -> None:
     version = cast("dict[str, object]", decoded).get("version") if isinstance(decoded, dict) else 0
     if isinstance(version, int) and version > VERSION:
         raise RecordError(
-            f"this program reads records of version {VERSION}, but one has version {version}; "
+            f"this program reads records up to version {VERSION}, but one has version {version}; "
             "update praxis-evolve"
         )
 
@@ -166,9 +174,13 @@ def _refuse_false_start(record: Record) -> None:
         )
 
 
+def _version_of(result: Result) -> int:
+    return 2 if result.parent or result.measured.weights else 1
+
+
 def _form(result: Result, **header: object) -> dict[str, object]:
     return {
-        "version": VERSION,
+        "version": _version_of(result),
         **header,
         "content": content_of(result),
         "measured": measured_of(result),

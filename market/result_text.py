@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast, get_args
 
 from ..evaluator.result import Failure, Measurement, Result
@@ -49,6 +50,7 @@ def content_of(result: Result) -> dict[str, object]:
         "failure": result.failure,
         "reason": _shortened(result.reason, REASON),
         "inherited_tokens": result.inherited_tokens,
+        **({"parent": result.parent} if result.parent else {}),
     }  # fmt: skip
 
 
@@ -61,6 +63,7 @@ def measured_of(result: Result) -> dict[str, object]:
         "tokens_per_second": float(measured.tokens_per_second),
         "peak_memory_bytes": measured.peak_memory_bytes,
         "device": _shortened(measured.device, DEVICE),
+        **({"weights": measured.weights} if measured.weights else {}),
     }
 
 
@@ -71,7 +74,7 @@ def parsed_result(content: object, measured: object) -> Result:
         RecordError: a field is missing, unknown, of the wrong type or out of bounds, or there is a
             fitness beside a failure or neither.
     """
-    found = fields.mapping(content, "content", _CONTENT)
+    found = fields.mapping(content, "content", _CONTENT, may=("parent",))
     result = Result(
         genome=fields.hexadecimal(found["genome"], "genome", 64),
         architecture=fields.hexadecimal(found["architecture"], "architecture", 64),
@@ -85,6 +88,7 @@ def parsed_result(content: object, measured: object) -> Result:
         failure=_failure(found["failure"]),
         reason=_short(found["reason"], "reason", REASON),
         inherited_tokens=fields.whole(found["inherited_tokens"], "inherited_tokens"),
+        parent=_named(found, "parent"),
         measured=_measurement(measured),
     )
     _refuse_contradiction(result)
@@ -168,11 +172,17 @@ def _short(value: object, name: str, most: int) -> str:
 
 
 def _measurement(value: object) -> Measurement:
-    found = fields.mapping(value, "measured", _MEASURED)
+    found = fields.mapping(value, "measured", _MEASURED, may=("weights",))
     return Measurement(
         seconds=fields.number(found["seconds"], "seconds"),
         gate_seconds=fields.number(found["gate_seconds"], "gate_seconds"),
         tokens_per_second=fields.number(found["tokens_per_second"], "tokens_per_second"),
         peak_memory_bytes=fields.whole(found["peak_memory_bytes"], "peak_memory_bytes"),
         device=_short(found["device"], "device", DEVICE),
+        weights=_named(found, "weights"),
     )
+
+
+def _named(found: Mapping[str, object], name: str) -> str:
+    """Return a SHA-256 that is left out where there is none."""
+    return fields.hexadecimal(found[name], name, 64) if name in found else ""

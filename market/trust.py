@@ -59,6 +59,7 @@ class Work(NamedTuple):
     rung: int
     replica: int
     inherited_tokens: int
+    parent: str = ""
 
 
 class Truth(NamedTuple):
@@ -187,7 +188,7 @@ class Trust:
 
 def work_of(result: Result) -> Work:
     """Return what a result is of."""
-    return Work(result.genome, result.rung, result.replica, result.inherited_tokens)
+    return Work(result.genome, result.rung, result.replica, result.inherited_tokens, result.parent)
 
 
 def agree(one: Result, other: Result) -> bool | None:

@@ -22,6 +22,7 @@ from typing import cast
 
 from ...blocks.registry import installed
 from ...evaluator.atomic import write_atomically
+from ...evaluator.job import WEIGHTS
 from ..claims import Claims
 from ..errors import StoreError
 from ..identity_key import Identity
@@ -31,11 +32,13 @@ from .blobs import serve_blobs
 from .flights import Flights, work_of
 from .gossip import FANOUT, Gossip
 from .joining import found_in, join_run, write_manifest
+from .orders import Order
 from .p2p import Network, P2PTransport
 from .parent import Parent
 from .process import Settings
 from .replica import LedgerReplica
 from .transport import TransportError
+from .weights import Kept, fetch_weights
 
 RETRIES, WAIT = 3, 1.0
 """How often the port of the last time is tried, and the seconds between: a daemon that was killed
@@ -69,7 +72,12 @@ async def node(settings: Settings, parent: Parent) -> None:
             # who hears the address may ask for the run at once
             say("listening", peer=transport.me.peer, addresses=list(transport.me.addresses))
             manifest = manifest or await _served(settings, ledger, transport)
-            await _gossip(settings, ledger, manifest, transport, parent)
+            fetches = asyncio.Queue[Order]()
+            parent.on("fetch", lambda said: fetches.put_nowait(Order.of(said)))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(_gossip(settings, ledger, manifest, transport, parent))
+                while True:
+                    tasks.create_task(_fetched(transport, await fetches.get()))
     finally:
         await transport.close()
 
@@ -121,9 +129,22 @@ def _port_of(addresses: Sequence[str]) -> str:
 async def _served(settings: Settings, ledger: Ledger, transport: P2PTransport) -> Manifest:
     """Have the run, let others fetch it, and return its manifest."""
     manifest = await _manifest(settings, ledger, transport)
-    find = found_in(Path(settings.folder), settings.digest, manifest.task_digest)
-    serve_blobs(transport, find)
+    folder = Path(settings.folder)
+    find = found_in(folder, settings.digest, manifest.task_digest)
+    kept = Kept(ledger, settings.run, folder / WEIGHTS)
+    serve_blobs(transport, lambda name: find(name) or kept(name))
     return manifest
+
+
+async def _fetched(transport: P2PTransport, order: Order) -> None:
+    """Fetch what is ordered and say what came of it."""
+    peers = Random().sample(transport.neighbours, len(transport.neighbours))
+    try:
+        await fetch_weights(transport, peers, order.weights, Path(order.into), size=order.size)
+    except (TransportError, OSError, ValueError) as error:
+        say("missing", weights=order.weights, reason=str(error))
+    else:
+        say("fetched", weights=order.weights)
 
 
 async def _manifest(settings: Settings, ledger: Ledger, transport: P2PTransport) -> Manifest:

@@ -107,10 +107,10 @@ class NodeProcess:
         with self._said:
             return dict(self._latest)
 
-    def tell(self, event: str, **values: object) -> None:
-        """Tell the process; one that is started again is told the last of each event again.
+    def tell(self, event: str, *, again: bool = False, **values: object) -> bool:
+        """Tell the process, and return whether it could be told, without waiting for it.
 
-        Never waits: a process that does not listen is not told.
+        One that is started again is told *again* the last of each such event.
 
         Raises:
             ValueError: it is longer than a pipe takes whole.
@@ -119,8 +119,9 @@ class NodeProcess:
         if len(line) > PIPE:
             raise ValueError(f"{event!r} has {len(line)} bytes; a node is told at most {PIPE}")
         with self._said:
-            self._told[event] = line
-            self._write(line)
+            if again:
+                self._told[event] = line
+            return self._write(line)
 
     def wait_for(self, event: str, timeout: float) -> Mapping[str, Any]:
         """Return the last line of that event, waiting for the first.
@@ -143,19 +144,22 @@ class NodeProcess:
         self._ended.set()
         process = self._process
         if process is not None and process.stdin is not None:
-            process.stdin.close()
+            with self._said:
+                process.stdin.close()
             try:
                 process.wait(ENDING)
             except subprocess.TimeoutExpired:
                 process.kill()
         self._keeper.join(ENDING)
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, line: bytes) -> bool:
         """Write to the process, if it is there and has room; the lock is held."""
         process = self._process
-        if process is not None and process.stdin is not None and not process.stdin.closed:
-            with suppress(OSError):  # it has just died, or hangs: the next is told again
-                os.write(process.stdin.fileno(), line)
+        if process is None or process.stdin is None or process.stdin.closed:
+            return False
+        with suppress(OSError):  # it has just died, or hangs
+            return os.write(process.stdin.fileno(), line) == len(line)
+        return False
 
     def _keep(self) -> None:
         patience, longest = PATIENCE
@@ -192,8 +196,8 @@ class NodeProcess:
         errors.join()
         with self._said:
             self._process = None
-        for stream in (process.stdin, process.stdout, process.stderr):
-            stream.close()
+            for stream in (process.stdin, process.stdout, process.stderr):
+                stream.close()
 
     def _hear(self, line: str) -> None:
         try:

@@ -23,9 +23,10 @@ class Told:
     works: list[list[Any]] = field(default_factory=list[list[Any]])
     latest: dict[str, Any] = field(default_factory=dict[str, Any])
 
-    def tell(self, event: str, *, works: list[Any]) -> None:
-        assert event == "flights"
+    def tell(self, event: str, *, again: bool, works: list[Any]) -> bool:
+        assert (event, again) == ("flights", True)
         self.works.append(works)
+        return True
 
 
 class Case:

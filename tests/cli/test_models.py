@@ -69,6 +69,26 @@ def test_what_has_no_weights_says_what_has(cli: Cli, tiny: Tiny) -> None:
     assert (called.code, "1, 2, 3" in called.err) == (Code.NOT_FOUND, True)
 
 
+def test_a_final_of_another_machine_says_who_has_its_weights(
+    cli: Cli, tiny: Tiny, tmp_path: Path
+) -> None:
+    """As on a peer that holds the record alone: the files of one genome are elsewhere."""
+    with opened(tiny.url, "tiny") as run:
+        name, _ = run.genome("llama")
+        (author,) = {record.author for record in run.ledger.records("tiny")}
+    files = list((tiny.folder / "weights").glob(f"{name[:24]}-*.weights.safetensors"))
+    moved = [path.rename(tmp_path / path.name) for path in files]
+    try:
+        called = cli("sample", "llama", "--store", tiny.url)
+    finally:
+        for path, file in zip(files, moved, strict=True):
+            file.rename(path)
+    said = " ".join(called.err.split())
+    assert called.code == Code.NOT_FOUND
+    assert f"its finals were trained where {author[:12]} signs" in said
+    assert f"praxis-evolve reproduce g-{name[:6]} --run tiny --out FOLDER" in said
+
+
 def test_a_final_reproduces_from_its_record_alone(cli: Cli, tiny: Tiny, tmp_path: Path) -> None:
     folder = tmp_path / "again"
     called = cli("reproduce", "llama", "--store", tiny.url, "--out", str(folder), "--json")

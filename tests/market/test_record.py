@@ -8,7 +8,10 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+    Ed25519PrivateKey,
+    Ed25519PublicKey,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +26,8 @@ DIGESTS = st.binary(min_size=32, max_size=32).map(bytes.hex)
 NUMBERS = st.floats(min_value=0, allow_infinity=False)
 COUNTS = st.integers(0, 2**63 - 1)
 COSTS = st.builds(Costs, COUNTS, NUMBERS, NUMBERS, NUMBERS)
-MEASURED = st.builds(Measurement, NUMBERS, NUMBERS, NUMBERS, COUNTS, st.text())
+NAMED = st.just("") | DIGESTS
+MEASURED = st.builds(Measurement, NUMBERS, NUMBERS, NUMBERS, COUNTS, st.text(), NAMED)
 COMMON: dict[str, Any] = {
     "genome": DIGESTS,
     "architecture": DIGESTS,
@@ -33,6 +37,7 @@ COMMON: dict[str, Any] = {
     "curve": st.lists(st.tuples(COUNTS, NUMBERS), max_size=32).map(tuple),
     "costs": st.none() | COSTS,
     "inherited_tokens": COUNTS,
+    "parent": NAMED,
     "measured": MEASURED,
 }
 GOOD = st.builds(Result, **COMMON, bits_per_byte=NUMBERS, test_bits_per_byte=st.none() | NUMBERS)
@@ -147,8 +152,17 @@ def test_what_was_found_is_compared(other: Result):
         ("measured.device", "d" * 100, "device must be a text of at most 80 bytes"),
         ("measured.seconds", -0.5, "seconds must be a finite float"),
         ("kind", "audit", "kind must be 'result', but is 'audit'"),
-        ("version", 2, "version 2; update praxis-evolve"),
-        ("version", 0, "version must be 1"),
+        ("version", 3, "up to version 2, but one has version 3; update praxis-evolve"),
+        ("version", 2, "version must be 1 for what the record says, but is 2"),
+        ("version", 0, "version must be a whole number from 1 to 2"),
+        ("content.parent", "ab" * 32, "version must be 2 for what the record says, but is 1"),
+        ("content.parent", "", "parent must be 64 digits"),
+        ("content.parent", None, "parent must be 64 digits"),
+        ("measured.weights", "ab" * 32, "version must be 2 for what the record says, but is 1"),
+        ("measured.weights", "", "weights must be 64 digits"),
+        ("measured.weights", "AB" * 32, "weights must be 64 digits"),
+        ("measured.weights", 7, "weights must be 64 digits"),
+        ("measured.parent", "ab" * 32, r"measured has unknown fields \['parent'\]"),
         ("seq", 1, "first record of a chain"),
         ("prev", "11" * 32, "first record of a chain"),
         ("author", "zz" * 32, "author must be 64 digits"),
@@ -159,6 +173,36 @@ def test_what_was_found_is_compared(other: Result):
 def test_what_breaks_a_rule_is_refused(path: str, value: object, said: str):
     with pytest.raises(RecordError, match=said):
         parse(changed(signed(), path, value), "00" * 64)
+
+
+def test_a_record_that_names_no_weights_is_what_it_ever_was():
+    """Body and id as the first version of the form had them, so no chain and no id is another."""
+    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"1").digest())
+    author = Identity(key.public_key().public_bytes_raw().hex(), key)
+    record = sign(
+        replace(RESULT, inherited_tokens=90), author, run="ef" * 32, seq=0, prev=FIRST,
+        catalog="00" * 32, program="0.1.0",
+    )  # fmt: skip
+    assert record.id == "751072006d47c8349f890969078835f5fd8c293ede28f863b977e085cd04e606"
+    assert parse(record.body, record.signature) == record
+
+
+def test_a_record_that_names_weights_is_of_the_second_version(monkeypatch: pytest.MonkeyPatch):
+    kept = replace(RESULT, measured=Measurement(weights="12" * 32))
+    several = [signed(kept), signed(replace(RESULT, parent="34" * 32))]
+    for record in several:
+        assert json.loads(record.body)["version"] == 2
+        assert parse(record.body, record.signature) == record
+    monkeypatch.setattr("praxis_evolve.market.record.VERSION", 1)  # as a program was before it
+    for record in several:
+        with pytest.raises(RecordError, match="one has version 2; update praxis-evolve"):
+            parse(record.body, record.signature)
+
+
+def test_the_parent_is_part_of_what_was_found_and_the_file_of_weights_is_not():
+    kept = replace(RESULT, measured=Measurement(weights="12" * 32))
+    assert signed(kept).comparable() == signed().comparable()
+    assert signed(replace(RESULT, parent="34" * 32)).comparable() != signed().comparable()
 
 
 @pytest.mark.parametrize("signature", ["", "zz" * 64, "AB" * 64, "00" * 63])

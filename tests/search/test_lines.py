@@ -1,11 +1,16 @@
-"""Lines: who inherits from whom hangs on the asks alone, and never on what came later."""
+"""Lines: who inherits from whom hangs on what was told, and never on what came later."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from random import Random
 
+import pytest
+
+from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Entry, Genome, Part, Visit
-from praxis_evolve.search.base import Asked, Assignment, Birth
+from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished
 from praxis_evolve.search.lines import Lines
 
 LOW, HIGH = 100, 300
@@ -73,3 +78,84 @@ def test_the_first_ask_settles_it() -> None:
 def test_a_parent_that_nobody_asked_for_gives_nothing() -> None:
     assert lines(SECOND).line(B) == ()
     assert lines(THIRD, SECOND, FIRST).line(C) == ()
+
+
+def told(own: Genome, parent: Genome | None = None, *, weight: float = 1.0) -> Finished:
+    """What another peer found of a genome that it had bred."""
+    result = Result(
+        identify(own), "a", LOW, 0, 0, 2.0, inherited_tokens=9 if parent else 0,
+        parent=identify(parent) if parent else "",
+    )  # fmt: skip
+    return Finished(result, weight, Assignment(own, LOW, 0, Birth("r", "they", 0), "peer"))
+
+
+def after(*events: Event) -> Lines:
+    found = Lines(identify, lowest=LOW)
+    found.tell(events)
+    return found
+
+
+def test_a_child_of_what_another_bred_has_the_whole_line() -> None:
+    found = after(told(A), told(B, A), Asked(THIRD))
+    assert found.line(B) == (A,)
+    assert found.of(THIRD) == (A, B)
+    assert found.of(ask(3, B, B, rung=HIGH)) == (A,)  # as one that is promoted here, too
+
+
+def test_a_line_is_known_when_all_of_it_was_told() -> None:
+    assert after(told(B, A), Asked(THIRD)).of(THIRD) == ()
+    assert after(told(B, A), Asked(THIRD), told(A)).of(THIRD) == ()  # it was settled without
+    late = after(told(C, B), told(B, A), told(A))
+    assert late.line(C) == (A, B)
+    assert after(told(C, B), told(B, A), Asked(FIRST)).line(C) == (A, B)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        replace(told(B).result, replica=1), replace(told(B).result, rung=HIGH),
+        replace(told(B).result, bits_per_byte=None, failure="diverged"),
+    ],
+)  # fmt: skip
+def test_only_what_children_can_begin_with_gives_a_line(result: Result) -> None:
+    asked = told(B).asked
+    assert after(Finished(result, 1.0, asked), Asked(THIRD)).of(THIRD) == ()
+    assert after(told(B, weight=0.25), Asked(THIRD)).of(THIRD) == ()
+    assert after(Finished(told(B).result), Asked(THIRD)).of(THIRD) == ()  # its genome is not here
+    assert after(told(B, weight=0.25), told(B), Asked(THIRD)).of(THIRD) == (B,)
+
+
+def test_what_was_settled_first_stays_and_no_lie_makes_a_ring() -> None:
+    assert after(Asked(FIRST), Asked(SECOND), told(B)).line(B) == (A,)
+    assert after(told(A), told(B), told(B, A)).line(B) == ()
+    assert after(told(A, B), told(B, A), Asked(THIRD)).of(THIRD) == ()
+    assert after(told(A, A), told(B, A)).line(B) == ()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_line_hangs_on_no_order_among_those_before_its_child(seed: int) -> None:
+    """Against a walk up the tree, whatever came first: all is told before anybody is asked."""
+    rng = Random(seed)
+    genomes = [genome(*(f"{number}-{i}" for i in range(2))) for number in range(12)]
+    parents: Mapping[int, int | None] = {
+        number: rng.choice([None, *range(number)]) if number else None for number in range(12)
+    }
+    missing = rng.randrange(1, 12)
+
+    def walk(number: int) -> Sequence[Genome]:
+        above, place = list[Genome](), number
+        while (parent := parents[place]) is not None:
+            if missing in (place, parent):
+                return ()
+            above.insert(0, genomes[parent])
+            place = parent
+        return () if place == missing else above
+
+    events = [
+        told(genomes[n], None if above is None else genomes[above])
+        for n, above in parents.items()
+        if n != missing
+    ]
+    rng.shuffle(events)
+    found = after(*events)
+    assert [list(found.line(each)) for each in genomes] == [list(walk(n)) for n in range(12)]

@@ -8,16 +8,33 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from random import Random
+from typing import Any
 
 import psutil
 import pytest
 
-from praxis_evolve.benchmarks.chaos import RUN, Peer, chaos
+from praxis_evolve.benchmarks.chaos import CATALOG, MANIFEST, RUN, SPACE, TASK, Peer, chaos
+from praxis_evolve.evaluator import evaluate as module
+from praxis_evolve.evaluator.evaluate import evaluate
+from praxis_evolve.evaluator.job import Job, Setup
+from praxis_evolve.evaluator.pool import SerialPool
+from praxis_evolve.evaluator.result import Result
+from praxis_evolve.evaluator.task import save_task
+from praxis_evolve.evaluator.train import train
+from praxis_evolve.genome.graph import Genome, Training
+from praxis_evolve.market import canonical
+from praxis_evolve.market.fetching import fetching
+from praxis_evolve.market.identity_key import Identity
+from praxis_evolve.market.ledger import Ledger
+from praxis_evolve.market.plan import Plan
+from praxis_evolve.market.swarm.orders import Fetches
 from praxis_evolve.market.swarm.process import NodeError, NodeProcess, Settings
+from praxis_evolve.search.base import Asked, Assignment, Birth
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="hivemind has no daemon there")
 
@@ -65,13 +82,13 @@ def test_others_hear_what_a_peer_works_on_also_after_its_node_was_killed(
     first, second = two
     works = [["ab" * 32, 100, 0], ["cd" * 32, 300, -1]]
     seen = lambda: second.node.latest.get("flights", {}).get("others")  # noqa: E731
-    first.node.tell("flights", works=works)
+    first.node.tell("flights", again=True, works=works)
     until(lambda: seen() == {first.identity.author: works})
     pid = first.node.pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     until(lambda: first.node.pid not in (None, pid))
-    first.node.tell("flights", works=works[:1])
+    assert first.node.tell("flights", again=True, works=works[:1])
     until(lambda: seen() == {first.identity.author: works[:1]}, 60.0)
     with pytest.raises(ValueError, match="at most 4096"):
         first.node.tell("flights", works=works * 99)
@@ -86,6 +103,132 @@ def test_a_node_that_is_killed_comes_back_at_its_port(two: tuple[Peer, Peer]) ->
     until(lambda: second.node.pid not in (None, pid))
     until(lambda: len(second.ledger.records(RUN)) == 1, 60.0)
     assert second.node.latest["listening"]["addresses"] == addresses
+
+
+class Home:
+    """A machine with a node and an evaluator, in a run whose children inherit weights."""
+
+    def __init__(self, folder: Path, join: Sequence[str] = ()) -> None:
+        folder.mkdir()
+        self.identity = Identity.load_or_create(folder / "identity")
+        self.ledger = Ledger.open(f"sqlite:///{folder / 'store.db'}")
+        if not join:
+            self.ledger.create_run(RUN, HEIRS.to_dict())
+            (folder / "run").mkdir()
+            save_task(TASK, folder / "run" / "task.bin")
+        (folder / "run" / "weights").mkdir(parents=True)
+        self.setup = Setup(
+            task=str(folder / "run" / "task.bin"), task_digest=TASK.digest,
+            folder=str(folder / "run" / "weights"), rungs=HEIRS.rungs, context=HEIRS.context,
+            batch=HEIRS.batch, search_windows=4, test_windows=4, inherit=True,
+        )  # fmt: skip
+        self.fetches = Fetches(lambda line: self.node.tell(line))
+        settings = Settings(
+            store=f"sqlite:///{folder / 'store.db'}", run=RUN,
+            digest=canonical.digest(canonical.encode(HEIRS.to_dict())),
+            folder=str(folder / "run"), identity=str(folder / "identity"), join=tuple(join),
+            period=2.0,
+        )  # fmt: skip
+        self.node = NodeProcess(settings, watch=self.fetches.hear)
+
+    def close(self) -> None:
+        self.node.close()
+        self.ledger.close()
+
+    def trained(self, job: Job) -> Result:
+        """Evaluate a job and publish its result."""
+        result = evaluate(job, self.setup, CATALOG)
+        self.ledger.put_genome(RUN, job.genome)
+        self.ledger.publish(RUN, self.identity, result)
+        return result
+
+    def bred(self, child: Genome, parent: Genome) -> Job:
+        """The job of a child that this machine asks for, who believes everybody."""
+        self.ledger.append_weights(RUN, dict.fromkeys(self.ledger.records(RUN), 1.0))
+        self.plan = Plan(HEIRS, CATALOG)
+        self.plan.search.tell(list(self.ledger.events(RUN)))
+        parents = (self.plan.identify(parent),)
+        asked = Assignment(child, HEIRS.rungs[0], 0, Birth("r", "me", 0), "x", parents)
+        self.plan.search.tell([Asked(asked)])
+        return self.plan.job(asked)
+
+    def evaluated(self, job: Job) -> Result:
+        """What comes of a job where states are fetched."""
+        pool = SerialPool[str](lambda job: evaluate(job, self.setup, CATALOG))
+        several = fetching(pool, self.setup, self.plan, self.fetches)
+        several.submit("child", job)
+        end = time.monotonic() + 60
+        while not (found := several.wait(0.5)):
+            assert time.monotonic() < end
+        ((_, result),) = found
+        return result
+
+
+HEIRS = replace(MANIFEST, inherit=True, rungs=(1280, 2560))
+
+
+@pytest.fixture
+def homes(tmp_path: Path) -> Iterator[tuple[Home, Home]]:
+    with ExitStack() as stack:
+        first = Home(tmp_path / "first")
+        stack.callback(first.close)
+        addresses = first.node.wait_for("listening", 60.0)["addresses"]
+        second = Home(tmp_path / "second", addresses)
+        stack.callback(second.close)
+        second.node.wait_for("joined", 60.0)
+        yield first, second
+    assert not daemons()
+
+
+def test_a_child_inherits_from_a_line_that_was_trained_elsewhere(
+    homes: tuple[Home, Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = homes
+    oldest = SPACE.sample(Random(1), "1")
+    rates = (0.004, 0.005, 0.006)
+    parent, child, other = (replace(oldest, training=Training(learning_rate=r)) for r in rates)
+    first.trained(Job(oldest, 1280))
+    first.trained(Job(parent, 1280, line=(oldest,)))
+    until(lambda: len(second.ledger.records(RUN)) == 2)
+    steps = list[int]()
+
+    def counted(*args: Any, **more: Any) -> Any:
+        steps.append(more["schedule"].steps - (more["start"].step if more["start"] else 0))
+        return train(*args, **more)
+
+    monkeypatch.setattr(module, "train", counted)
+    job = second.bred(child, parent)
+    assert job.line == (oldest, parent)
+    found = second.evaluated(job)
+    assert steps == [1, 10]  # what was sent was proved, and nothing trained again
+    wanted = evaluate(job, first.setup, CATALOG)
+    assert found.bits_per_byte == pytest.approx(wanted.bits_per_byte, abs=1e-6)
+    assert (found.inherited_tokens, found.parent) == (wanted.inherited_tokens, wanted.parent)
+    assert found.inherited_tokens == 2 * 9 * 128
+    # nobody has it any more: the line is trained, and all is the same
+    for home in homes:
+        for path in Path(home.setup.folder).iterdir():
+            path.unlink()
+    steps.clear()
+    again = second.evaluated(second.bred(other, parent))
+    assert steps == [10, 10, 10]
+    assert again.inherited_tokens == found.inherited_tokens
+
+
+def test_orders_to_a_node_that_is_gone_are_answered(homes: tuple[Home, Home]) -> None:
+    _, second = homes
+    pid = second.node.pid
+    assert pid is not None
+    name = "ab" * 32
+    path = second.setup.received_path(name)
+    second.fetches.fetch(name, 9, path)
+    until(lambda: second.fetches.fetched(name) is False)
+    assert "there is no blob" in second.node.latest["missing"]["reason"]
+    os.kill(pid, signal.SIGKILL)
+    second.fetches.fetch(name, 9, path)
+    until(lambda: second.fetches.fetched(name) is False, 60.0)
+    second.node.close()
+    assert not second.node.tell("anything")
 
 
 def test_nobody_to_join_and_another_run_of_that_name_are_said(tmp_path: Path) -> None:
