@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import resource
 import signal
@@ -54,7 +55,7 @@ from praxis_evolve.market.swarm.transport import FRAME, Contact, Handler, Transp
 from praxis_evolve.market.swarm.validator import Shards, Validator, sign
 
 HANG = 1.0
-"""The most seconds of a case."""
+"""The most seconds of a case, of a processor: others may be at work beside it."""
 
 STUCK = 20.0
 """The seconds after which a case is interrupted."""
@@ -116,19 +117,20 @@ def fuzzed(target: Target, numbers: Sequence[int], *, seed: int) -> Found:
     signal.signal(signal.SIGALRM, _interrupt)
     for number in numbers:
         case = case_of(target, number, seed)
-        began = time.perf_counter()
+        began, stuck = time.process_time(), False
         signal.setitimer(signal.ITIMER_REAL, STUCK)
         try:
             found.taken += target.feed(case) is not False
         except target.refusals:
             pass
         except (Exception, StuckError) as error:
+            stuck = isinstance(error, StuckError)
             found.crashes.append(f"case {number}: {type(error).__name__}: {str(error)[:200]}")
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-        took = time.perf_counter() - began
+        took = time.process_time() - began
         found.cases, found.seconds = found.cases + 1, found.seconds + took
-        found.hangs += took > HANG
+        found.hangs += stuck or took > HANG
         found.slowest = max(found.slowest, (took, number))
         if found.cases == max(1, len(numbers) // 10):
             before = process.memory_info().rss
@@ -383,6 +385,7 @@ async def _drained(answer: AsyncIterator[bytes]) -> None:
 
 def fuzz(count: int, *, seed: int, only: str = "", case: int | None = None) -> list[Found]:
     """Feed so many cases to all targets, or to *only* one, or one *case* of it."""
+    gc.freeze()  # as a node does
     loop = asyncio.new_event_loop()
     with TemporaryDirectory() as folder, ExitStack() as stack:
         stack.callback(loop.close)

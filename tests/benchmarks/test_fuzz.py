@@ -64,7 +64,6 @@ def test_what_breaks_is_told_with_its_number() -> None:
 
 def test_what_stands_still_is_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fuzz, "STUCK", 0.05)
-    monkeypatch.setattr(fuzz, "HANG", 0.01)
 
     def feed(data: bytes) -> None:
         while True:
