@@ -459,6 +459,37 @@ def test_names_that_bear_each_other_out_are_believed_by_nobody(
     ran(main)
 
 
+@pytest.mark.attack(8, 11)
+def test_a_flood_of_names_leaves_room_for_who_comes_later(
+    ran: Callable[[Main], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that one peer sends is signed and sound, by more authors than there is room for."""
+    monkeypatch.setattr("praxis_evolve.market.swarm.room.MOST_AUTHORS", 30)
+    monkeypatch.setattr("praxis_evolve.market.swarm.room.KEPT", 10)
+
+    async def main(swarm: Swarm) -> None:
+        nodes = await swarm.nodes(2)
+        await spread(nodes)
+        evil = await swarm.node(nodes[0])
+        flood = [signed(evil.author, 50, by=identity_of(1000 + n)) for n in range(100)]
+        batch = batch_of([pair_of(each) for each in flood], to_json(genome_of(50)))
+        for node in nodes:
+            added, refused = await pushed(evil.transport, node.name, batch)
+            assert added == 10, "as many as are left but for those that are kept"
+            assert added + refused == len(flood)
+        late = await swarm.node(nodes[1])
+        late.author.measure(51, 52)
+        nodes[0].author.measure(53)
+        await spread([*nodes, late])
+        own = {r.id for r in late.author.ledger.records(RUN) if r.author == late.author.key}
+        assert len(own) == 2
+        assert all(own <= node.ids for node in nodes)
+        assert late.gossip.held_by(2) == 2, "what it measured is acknowledged"
+        assert nodes[0].gossip.held_by(2) == 2
+
+    ran(main)
+
+
 @pytest.mark.attack(12)
 def test_slander_takes_nothing_from_who_was_right(ran: Callable[[Main], None]) -> None:
     async def main(swarm: Swarm) -> None:
