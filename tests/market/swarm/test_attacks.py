@@ -57,7 +57,7 @@ SHARDS = Shards(SWARM)
 
 ATTACKS = range(1, 20)
 
-ELSEWHERE = {14: "weights are not shared", 19: "scores that were copied are not told from others"}
+OPEN = {14: "weights are not shared", 19: "scores that were copied are not told from others"}
 """Attacks that nothing is held against, and why."""
 
 
@@ -77,7 +77,7 @@ def marked() -> dict[int, list[str]]:
 def test_every_attack_has_a_test() -> None:
     found = marked()
     assert set(found) <= set(ATTACKS)
-    assert {number for number in ATTACKS if number not in found} <= set(ELSEWHERE)
+    assert {number for number in ATTACKS if number not in found} <= set(OPEN)
 
 
 # -------------------------------------------------------------------------------------- nodes
