@@ -184,6 +184,20 @@ def test_who_lost_all_neighbours_finds_back(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 10, 100])
+def test_a_start_that_is_broken_off_leaves_nothing(tmp_path: Path, steps: int) -> None:
+    async def main() -> None:
+        async with Peers(tmp_path) as peers:
+            starting = asyncio.create_task(peers.raw())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+
+    run(main())
+
+
 def test_a_daemon_that_dies_again_and_again_is_started_less_often(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
