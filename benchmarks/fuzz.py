@@ -21,6 +21,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -283,7 +284,7 @@ class _Sample:
     def served(self, ran: Callable[[Coroutine[Any, Any, object]], object]) -> list[Target]:
         """Return a target for each method that a peer serves."""
         wire = _Wire()
-        Gossip(wire, self.replica, author="ab" * 32, rng=Random(1))
+        self._gossip(wire)
         serve_blobs(wire, lambda name: None)
         directory = self._directory()
         kinds = {
@@ -294,8 +295,15 @@ class _Sample:
         requests = {**self.requests, **{n: [k.SerializeToString()] for n, k in kinds.items()}}
         handlers = {**wire.handlers, **directory.handlers}
 
+        numbers = count()
+
         def served(method: str) -> Callable[[bytes], object]:
-            return lambda data: ran(_drained(handlers[method](self.key.peer, data)))
+            def feed(data: bytes) -> object:
+                # who pushes junk is slowed: each case of gossip comes from somebody else
+                caller = self.key.peer if method.startswith(".") else f"caller-{next(numbers)}"
+                return ran(_drained(handlers[method](caller, data)))
+
+            return feed
 
         return [
             Target(f"serves {name}", valid, served(name), REFUSING, 0.5)
@@ -305,13 +313,13 @@ class _Sample:
     def answered(self, ran: Callable[[Coroutine[Any, Any, object]], object]) -> list[Target]:
         """Return a target for each answer that a peer reads, and one for what is announced."""
         wire = _Wire()
-        gossip = Gossip(wire, self.replica, author="ab" * 32, rng=Random(1))
+        gossip = self._gossip(wire)
         plain = {name: several[0] for name, several in self.answers.items()}
 
         def answered(method: str) -> Callable[[bytes], object]:
             def feed(data: bytes) -> object:
                 wire.answers = {**plain, method: data}
-                return ran(gossip.exchange("other"))
+                return ran(self._gossip(wire).exchange("other"))
 
             return feed
 
@@ -326,6 +334,10 @@ class _Sample:
             ),
             Target("reads announced", self.said, announced),
         ]
+
+    def _gossip(self, wire: _Wire) -> Gossip:
+        """Return gossip that remembers of nobody what was refused."""
+        return Gossip(wire, self.replica, author="ab" * 32, rng=Random(1))
 
     def _directory(self) -> Directory:
         async def ask(peer: str, method: str, request: bytes, *, deadline: float) -> bytes:

@@ -25,6 +25,8 @@ def test_nothing_that_is_sent_breaks_what_reads_it() -> None:
     served = {each.target.removeprefix("serves ") for each in found}
     assert {"heads", "pull", "push", "blob", ".ping", ".find", ".store"} <= served
     assert all(each.cases > 50 for each in found)
+    (push,) = (each for each in found if each.target == "serves push")
+    assert push.taken > push.cases / 10, "who pushes is not slowed"
 
 
 @pytest.mark.slow
