@@ -315,6 +315,11 @@ class _Sample:
         wire = _Wire()
         gossip = self._gossip(wire)
         plain = {name: several[0] for name, several in self.answers.items()}
+        # of an author whom nobody has: there is always something to pull, and something to push
+        unknown = {"ff" * 32: [9, 9, "ab" * 32]}
+        self.replica.receive(self.batches[0])
+        plain["pull"] = canonical.encode({"genomes": [], "records": []})
+        plain["heads"] = canonical.encode({"heads": unknown, "peers": []})
 
         def answered(method: str) -> Callable[[bytes], object]:
             def feed(data: bytes) -> object:
