@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, NamedTuple
 
@@ -57,6 +57,8 @@ class Merged:
 
     added: tuple[str, ...]
     refused: tuple[str, ...]
+    authors: frozenset[str] = frozenset()
+    """Whose records were refused."""
 
 
 class _End(NamedTuple):
@@ -324,7 +326,7 @@ class Ledger:
             return check(record, genome)
 
         merged = self._united(run, received, texts, own, problem)
-        return Merged(merged.added, (*refused, *merged.refused))
+        return replace(merged, refused=(*refused, *merged.refused))
 
     def _read(
         self, genomes: Iterable[str]
@@ -351,16 +353,17 @@ class Ledger:
     ) -> Merged:
         several = list({(record.id, record.signature): record for record in received}.values())
         digest, refused = self.run(run).digest, list[str]()
-        fresh = list[Record]()
+        fresh, authors = list[Record](), set[str]()
         known = self._stored(run, {record.id for record in several})
         for record in sorted(several, key=lambda r: (r.author, r.seq, r.id)):
             if record.id in known:
                 continue
             if problem := _problem(record, digest) or problem_of(record):
                 refused.append(f"record {record.id[:12]} {problem}")
+                authors.add(record.author)
             else:
                 fresh.append(record)
-        return Merged(self._added(run, fresh, texts, own), tuple(refused))
+        return Merged(self._added(run, fresh, texts, own), tuple(refused), frozenset(authors))
 
     def _added(
         self,
@@ -434,6 +437,15 @@ class Ledger:
         with self.store.reading() as connection:
             found = connection.execute(query.group_by(records.c.author)).all()
         return {row[0]: row[1] for row in sorted(found)}
+
+    def sizes(self, run: str) -> dict[str, int]:
+        """Return how many characters each author's records of a run have, with their genomes."""
+        same = (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id)
+        size = func.sum(func.length(records.c.body) + func.length(genomes.c.text))
+        query = select(records.c.author, size).join(genomes, same).where(records.c.run == run)
+        with self.store.reading() as connection:
+            found = connection.execute(query.group_by(records.c.author)).all()
+        return {row[0]: int(row[1]) for row in sorted(found)}
 
     def places(self, run: str, author: str) -> list[tuple[int, str]]:
         """Return the places in the author's chain and the ids of the records of a run."""

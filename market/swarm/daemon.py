@@ -99,6 +99,9 @@ class Daemon:
         except OSError as error:
             shutil.rmtree(folder, ignore_errors=True)
             raise TransportError(f"the daemon {P2PD} cannot be started: {error}") from error
+        except BaseException:  # who started it leaves
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         self = cls(process, folder, key.peer, ended)
         try:
             await self._settle(startup_timeout)

@@ -11,13 +11,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 
 from .. import canonical, fields
 from ..errors import RecordError
 from .heads import AUTHORS, Heads, decoded, encoded, lacking, root
-from .replica import Replica
+from .limits import Buckets
+from .refused import Refused
+from .replica import Received, Replica
 from .transport import REQUEST, Contact, Transport, TransportError
 
 PERIOD = 10.0
@@ -50,6 +52,15 @@ UNHEARD = 3
 HEADS = 1 << 20
 """The most bytes of heads."""
 
+JUNK = 1024
+"""How many records of a peer may be refused before an exchange with it ends."""
+
+PUSHED = float(1 << 20), float(64 << 20)
+"""The bytes that a peer may push in a second, in the long run and at first."""
+
+DEAR = 16
+"""How many bytes each byte counts of a batch of which something was refused."""
+
 
 @dataclass
 class Tally:
@@ -73,6 +84,8 @@ class _Known:
     failed: int = 0
     rests: float = 0.0
     holds: int = 0
+    refused: Refused = field(default_factory=Refused)  # of what it has
+    declined: Refused = field(default_factory=Refused)  # by it
 
 
 class Gossip:
@@ -99,6 +112,7 @@ class Gossip:
         self._transport, self._replica, self._author = transport, replica, author
         self._rng, self._period = rng, period
         self._known: dict[str, _Known] = {}
+        self._pushers = Buckets(*PUSHED)
         transport.serve("heads", self._heads)
         transport.serve("pull", self._pull)
         transport.serve("push", self._push)
@@ -177,25 +191,48 @@ class Gossip:
         theirs, others = self._read(answer, mine)
         for contact in others:
             self._hear_of(contact)
-        if any(lacking(theirs, mine)):
-            mine = await self._pulled(peer, mine)
-        refused = await self._pushed(peer, theirs) if any(lacking(mine, theirs)) else 0
+        passed = known.refused.at(self._now())
+        if wanted := {author for author, _ in lacking(theirs, mine)} - passed:
+            alone = {author: theirs[author] for author in passed & theirs.keys()}
+            refused = await self._pulled(peer, known, {**mine, **alone})
+            known.refused.note((), wanted - refused, self._now())
+            mine = self._replica.heads()
+        passed = known.declined.at(self._now()) & mine.keys() - {self._author}
+        given = {**theirs, **{author: mine[author] for author in passed}}
+        declined = await self._pushed(peer, given) if any(lacking(mine, given)) else 0
         own = mine.get(self._author)
-        if own is not None and not refused:
+        if own is not None and not declined:
             known.holds = max(known.holds, own.upto)
-        elif refused:  # what it has now it says itself
+        elif declined:  # what it has now it says itself
             theirs, _ = self._read(await self._one(peer, "heads", asked), mine)
+            short = {author for author, _ in lacking(mine, theirs)}
+            known.declined.note(short - passed, mine.keys() - short, self._now())
             held = theirs.get(self._author)
             known.holds = max(known.holds, 0 if held is None else held.upto)
-            raise TransportError(f"peer {peer} refused {refused} records")
+            if self._author in short:
+                known.answered = self._now()  # it is there, and left alone longer each time
+                raise TransportError(f"peer {peer} refused {declined} records")
 
-    async def _pulled(self, peer: str, mine: Heads) -> Heads:
+    async def _pulled(self, peer: str, known: _Known, mine: Heads) -> set[str]:
+        """Pull what a peer has beyond *mine*; return the authors of whom something was refused."""
         asked = canonical.encode({"run": self._replica.run, "heads": encoded(mine)})
-        async for batch in self._transport.ask(peer, "pull", asked):
-            received = self._replica.receive(batch)
-            self.tally.added += received.added
-            self.tally.refused += len(received.refused)
-        return self._replica.heads()
+        junk, refused = 0, set[str]()
+        try:
+            async for batch in self._transport.ask(peer, "pull", asked):
+                received = self._received(batch, peer)
+                junk += len(received.refused)
+                refused |= received.authors
+                if junk > JUNK:
+                    raise TransportError(f"peer {peer} sent {junk} records that were refused")
+        finally:
+            known.refused.note(refused, (), self._now())
+        return refused
+
+    def _received(self, batch: bytes, peer: str) -> Received:
+        received = self._replica.receive(batch, peer)
+        self.tally.added += received.added
+        self.tally.refused += len(received.refused)
+        return received
 
     async def _pushed(self, peer: str, theirs: Heads) -> int:
         """Push what another lacks and return how many records it refused."""
@@ -242,10 +279,13 @@ class Gossip:
 
     async def _push(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
         """Store what the caller sends, and say how much of it was new and how much refused."""
-        del caller
-        received = self._replica.receive(request)
-        self.tally.added += received.added
-        self.tally.refused += len(received.refused)
+        pusher = self._pushers.of(caller, now := self._now())
+        if pusher.owed:
+            raise RecordError("too much was pushed lately; push again later")
+        pusher.take(len(request), now)
+        received = self._received(request, caller)
+        if received.refused:
+            pusher.take((DEAR - 1) * len(request), now)
         yield canonical.encode({"added": received.added, "refused": len(received.refused)})
 
     def _of_run(self, request: bytes, names: Sequence[str]) -> dict[str, object]:

@@ -51,6 +51,8 @@ def lacking(mine: Heads, theirs: Heads) -> Iterator[tuple[str, int]]:
         other = theirs.get(author)
         if other is None:
             yield author, 0
+        elif own.whole and other.whole and own.upto < other.upto:
+            continue  # a part of the other's chain; if it is not, both are of one length soon
         elif other.digest != own.digest:
             follows = other.whole and own.upto > other.upto
             yield author, other.upto if follows else 0

@@ -58,6 +58,23 @@ class Bucket:
         return max(0.0, -self.tokens / self.rate)
 
 
+class Buckets:
+    """A bucket for each peer that came lately, so many at most."""
+
+    def __init__(self, rate: float, most: float, *, peers: int = 4096) -> None:
+        self._rate, self._most, self._peers = rate, most, peers
+        self._of: OrderedDict[str, Bucket] = OrderedDict()
+
+    def of(self, peer: str, now: float) -> Bucket:
+        """Return a peer's bucket at the time *now*, with what came back by then."""
+        bucket = self._of.pop(peer, None) or Bucket(self._rate, self._most, now)
+        bucket.take(0, now)
+        self._of[peer] = bucket
+        if len(self._of) > self._peers:
+            self._of.popitem(last=False)
+        return bucket
+
+
 class Gate:
     """Lets requests in as long as their peer, and all peers together, keep to the limits."""
 

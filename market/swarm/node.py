@@ -9,6 +9,7 @@ with its input, so that no node outlives its parent.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -242,6 +243,7 @@ async def _main(settings: Settings) -> None:
 def main() -> int:
     """Run the node that the first argument tells of; its last line says why it ended, if ill."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to hear
+    gc.freeze()  # what was imported is much: to look through it made a nested message take seconds
     failures = list[str]()
     try:
         asyncio.run(_main(Settings.from_json(sys.argv[1])))

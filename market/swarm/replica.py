@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ...genome.graph import Genome
+from ...genome.text import to_json
 from .. import canonical, fields
 from ..claims import Check
 from ..errors import RecordError
 from ..ledger import Ledger
 from ..record import Record, parse
 from .heads import Head, Heads, head_of, lacking
+from .room import Room
 from .transport import FRAME
 
 _BATCH = ("genomes", "records")
 
 ENTRIES = 1024
 """The most genomes, and the most records, of a batch."""
-
-MOST_AUTHORS = 1000
-"""The most authors of a run that a peer takes records of."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Received:
 
     added: int
     refused: tuple[str, ...] = ()
+    authors: frozenset[str] = frozenset()
+    """Whose records were refused."""
 
 
 class Replica(Protocol):
@@ -44,8 +46,10 @@ class Replica(Protocol):
         """Yield batches of what a peer with these heads lacks, each at most ``FRAME`` bytes."""
         ...
 
-    def receive(self, batch: bytes) -> Received:
-        """Add what is sound in a batch, which may come from a stranger, whoever sent it.
+    def receive(self, batch: bytes, sender: str = "") -> Received:
+        """Add what is sound in a batch, which may come from a stranger, and for which is room.
+
+        *sender* is the name of the peer that sent it: what is sound does not hang on it.
 
         Raises:
             RecordError: it is no batch at all.
@@ -67,9 +71,12 @@ class LedgerReplica:
     check: Check
     run: str = field(init=False)
     _known: dict[str, Head] = field(default_factory=dict[str, Head], init=False)
+    _room: Room = field(init=False)
 
     def __post_init__(self) -> None:
         self.run = self.ledger.run(self.name).digest
+        sizes = self.ledger.sizes(self.name)
+        self._room = Room({author: sizes[author] for author in sizes if author != self.author})
 
     def heads(self) -> Heads:
         """Return in brief what is here; only authors with other numbers of records are read."""
@@ -80,37 +87,39 @@ class LedgerReplica:
         return {author: self._known[author] for author in counts}
 
     def lacking(self, theirs: Heads) -> Iterator[bytes]:
-        """Yield batches of what a peer with these heads lacks."""
+        """Yield batches of what a peer with these heads lacks, what this peer measured first.
+
+        So its name is the first that it brings, for which there is room where there is for any.
+        """
+        several = dict(lacking(self.heads(), theirs))
+        own = {author: several.pop(author) for author in (self.author,) if author in several}
+        yield from self._batches(own)
+        yield from self._batches(several)
+
+    def _batches(self, several: Mapping[str, int]) -> Iterator[bytes]:
+        """Yield batches of the records of authors, of each from a place on."""
         batch = _Batch()
-        for author, since in lacking(self.heads(), theirs):
+        for author, since in several.items():
             for record, text in self.ledger.entries(self.name, author, since=since):
                 if (full := batch.add(record, text)) is not None:
                     yield full
         if batch.records:
             yield batch.encoded()
 
-    def receive(self, batch: bytes) -> Received:
-        """Add what is sound in a batch."""
+    def receive(self, batch: bytes, sender: str = "") -> Received:
+        """Add what is sound in a batch, and for which there is room."""
         genomes, records, refused = decoded(batch)
-        records, strangers = self._few(records)
-        refused = [*refused, *strangers]
-        merged = self.ledger.take_in(self.name, records, genomes, own=self.author, check=self.check)
-        return Received(len(merged.added), (*refused, *merged.refused))
 
-    def _few(self, records: Sequence[Record]) -> tuple[Sequence[Record], Sequence[str]]:
-        """Return the records of those authors for whom there is room, and why others are refused.
+        def check(record: Record, genome: Genome) -> str | None:
+            return self.check(record, genome) or self._no_room(record, genome, sender)
 
-        Names cost nothing; heads of too many would keep all peers from comparing theirs.
-        """
-        known = {*self.ledger.counts(self.name), self.author}
-        kept, refused = list[Record](), list[str]()
-        for record in records:
-            if record.author in known or len(known) < MOST_AUTHORS:
-                known.add(record.author)
-                kept.append(record)
-            else:
-                refused.append(f"a record of the author {record.author[:12]}: there are too many")
-        return kept, refused
+        merged = self.ledger.take_in(self.name, records, genomes, own=self.author, check=check)
+        return Received(len(merged.added), (*refused, *merged.refused), merged.authors)
+
+    def _no_room(self, record: Record, genome: Genome, sender: str) -> str | None:
+        if record.author == self.author:
+            return None
+        return self._room.take(record.author, len(record.body) + len(to_json(genome)), sender)
 
 
 class _Batch:

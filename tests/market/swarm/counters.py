@@ -34,7 +34,7 @@ class Counters:
         if lacked:
             yield canonical.encode({author: self.upto[author] for author in lacked})
 
-    def receive(self, batch: bytes) -> Received:
+    def receive(self, batch: bytes, sender: str = "") -> Received:
         """Count up to what others counted."""
         added = 0
         for author, upto in cast("dict[str, int]", canonical.decode(batch, limit=1 << 20)).items():

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from praxis_evolve.genome.graph import Genome
 from praxis_evolve.market import canonical
+from praxis_evolve.market.record import Record
 from praxis_evolve.market.swarm import virtual
-from praxis_evolve.market.swarm.gossip import FANOUT, Gossip
-from praxis_evolve.market.swarm.memory import Network
+from praxis_evolve.market.swarm.gossip import DEAR, FANOUT, JUNK, PUSHED, Gossip
+from praxis_evolve.market.swarm.memory import MemoryTransport, Network
+from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.market.swarm.transport import Contact, TransportError
-from praxis_evolve.tests.market.swarm.authors import RUN, Author, identity_of
+from praxis_evolve.tests.market.swarm.authors import (
+    CLAIMS,
+    RUN,
+    Author,
+    genome_of,
+    identity_of,
+    measured,
+)
 from praxis_evolve.tests.market.swarm.counters import Counters
 
 
@@ -277,3 +287,129 @@ def test_a_gap_behind_what_is_known_is_filled(authors: list[Author]) -> None:
 
     virtual.run(main())
     assert one.ledger.digest(RUN) == other.ledger.digest(RUN)
+
+
+def picky(author: Author, refuses: int) -> LedgerReplica:
+    """A replica that lacks what the genome of that number needs."""
+
+    def check(record: Record, genome: Genome) -> str | None:
+        lacks = record.result.genome == measured(genome_of(refuses)).genome
+        return "is of a genome that has no name here" if lacks else CLAIMS(record, genome)
+
+    return LedgerReplica(author.ledger, RUN, author.key, check)
+
+
+def test_what_a_peer_lacks_the_blocks_for_is_not_offered_at_each_round(
+    authors: list[Author],
+) -> None:
+    one, other, third = authors[:3]
+    one.measure(1, 2, 3)
+    third.measure(3, 4)
+
+    async def main() -> None:
+        network = Network(19)
+        replicas = one.replica(), picky(other, 2), third.replica()
+        gossips = [
+            Gossip(network.join(each.key), replica, author=each.key, rng=Random(1))
+            for each, replica in zip(authors, replicas, strict=False)
+        ]
+        contacts = [Contact(each.key) for each in authors[:3]]
+        tasks = [asyncio.create_task(gossip.run(contacts)) for gossip in gossips]
+        await asyncio.sleep(1200.0)
+        assert gossips[1].tally.exchanges > 100
+        assert 0 < gossips[1].tally.refused < 40
+        assert len(one.ledger.records(RUN)) == len(third.ledger.records(RUN)) == 5
+        assert len(other.ledger.records(RUN)) == 4
+        other.measure(5)
+        third.measure(6)
+        await asyncio.sleep(30.0)
+        assert gossips[1].acknowledged == 1
+        assert gossips[2].acknowledged == 3
+        assert len(other.ledger.records(RUN)) == 6, "it is left alone with one author, not with all"
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    virtual.run(main())
+
+
+def test_a_chain_is_not_sent_back_to_who_has_more_of_it(authors: list[Author]) -> None:
+    one, other = authors[:2]
+    one.measure(*range(5))
+
+    async def main() -> None:
+        network = Network(23)
+        first, second = (
+            Gossip(network.join(name), each.replica(), author=each.key, rng=Random(1))
+            for name, each in (("one", one), ("other", other))
+        )
+        assert await first.exchange("other")
+        one.measure(9)
+        before = network.events
+        assert await first.exchange("other")
+        assert len(other.ledger.records(RUN)) == 6
+        assert network.events - before <= 10, "heads were asked for, and what is new was pushed"
+        assert (second.tally.added, first.tally.added) == (6, 0)
+
+    virtual.run(main())
+
+
+def test_an_exchange_with_who_sends_junk_without_end_ends(authors: list[Author]) -> None:
+    one, liar = authors[0], identity_of(99)
+    body = "x" * 100
+    junk = canonical.encode({"genomes": [], "records": [[body, "00" * 64]] * 1000})
+    sent = list[int]()
+
+    async def heads(caller: str, request: bytes) -> AsyncIterator[bytes]:
+        del caller, request
+        theirs = {liar.author: [9, 9, "0" * 64]}
+        yield canonical.encode({"heads": theirs, "peers": []})
+
+    async def endless(caller: str, request: bytes) -> AsyncIterator[bytes]:
+        del caller, request
+        while True:
+            sent.append(1)
+            yield junk
+
+    async def main() -> None:
+        network = Network(29)
+        evil = network.join("evil")
+        evil.serve("heads", heads)
+        evil.serve("pull", endless)
+        gossip = Gossip(network.join("one"), one.replica(), author=one.key, rng=Random(1))
+        assert not await gossip.exchange("evil")
+        assert asyncio.get_running_loop().time() < 5.0
+        assert JUNK < gossip.tally.refused <= JUNK + 1000
+        await asyncio.sleep(0.1)
+        assert len(sent) < 20
+
+    virtual.run(main())
+
+
+@pytest.mark.attack(8)
+def test_who_pushes_junk_is_slowed_long_before_who_pushes_records(authors: list[Author]) -> None:
+    one, source = authors[:2]
+    source.measure(*range(30))
+    (sound,) = source.replica().lacking({})
+    junk = canonical.encode({"genomes": [], "records": [["x" * 1000, "00" * 64]] * 200})
+
+    async def main() -> None:
+        network = Network(31)
+        evil, honest = network.join("evil"), network.join("honest")
+        Gossip(network.join("one"), one.replica(), author=one.key, rng=Random(1))
+
+        async def pushed(by: MemoryTransport, batch: bytes, times: int) -> int:
+            taken = 0
+            for _ in range(times):
+                with suppress(TransportError):
+                    async for _ in by.ask("one", "push", batch):
+                        taken += 1
+            return taken
+
+        burst = int(PUSHED[1])
+        assert await pushed(evil, junk, 100) <= burst / len(junk) / DEAR + 20
+        assert await pushed(honest, sound, 100) == 100
+        await asyncio.sleep(3600.0)
+        assert await pushed(evil, junk, 1) == 1, "it is heard again"
+
+    virtual.run(main())

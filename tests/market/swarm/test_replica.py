@@ -307,7 +307,7 @@ def test_genes_out_of_range_are_refused_before_anything_is_computed(
 def test_names_are_taken_only_as_long_as_there_is_room(
     authors: Callable[[], Author], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("praxis_evolve.market.swarm.replica.MOST_AUTHORS", 3)
+    monkeypatch.setattr("praxis_evolve.market.swarm.room.MOST_AUTHORS", 2)
     target, sources = authors(), [authors() for _ in range(3)]
     for number, source in enumerate(sources):
         source.measure(number)
@@ -316,3 +316,30 @@ def test_names_are_taken_only_as_long_as_there_is_room(
     sources[0].measure(9)
     synced(sources[0].replica(), target.replica())
     assert target.ledger.counts(RUN)[sources[0].key] == 2
+
+
+def test_an_author_has_room_and_own_records_need_none(
+    authors: Callable[[], Author], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("praxis_evolve.market.swarm.room.OWN", 8000)
+    monkeypatch.setattr("praxis_evolve.market.swarm.room.POOL", 0)
+    target, flood, newcomer = authors(), authors(), authors()
+    flood.measure(*range(20))
+    there = target.replica()
+    found = [there.receive(batch, "flood") for batch in flood.replica().lacking({})]
+    added = sum(each.added for each in found)
+    assert 0 < added < 20
+    assert {author for each in found for author in each.authors} == {flood.key}
+    assert "may fill 8,000" in found[-1].refused[0]
+    assert target.ledger.sizes(RUN)[flood.key] <= 8000
+    again = target.replica()
+    for replica in (there, again):  # it is the same after a restart
+        assert not any(replica.receive(b, "flood").added for b in flood.replica().lacking({}))
+    newcomer.measure(50)
+    for batch in newcomer.replica().lacking({}):
+        assert again.receive(batch, "flood").added == 1
+    target.measure(*range(30, 60))
+    backup = Author(target.folder / "backup", identity=target.identity)
+    with backup.ledger:
+        sent(target.replica(), backup.replica())
+        assert backup.ledger.counts(RUN)[target.key] == 30

@@ -1,0 +1,82 @@
+"""Room: how much of others' records a peer stores, so that no flood fills its disk.
+
+Whoever signs records can make names, and whoever sends them can make peers, for nothing. So each
+name has a little room that nobody else can take, and beyond that as much as a part of what is free
+(Choudhury and Hahne 1998, Dynamic Queue Length Thresholds): whoever takes much leaves room for the
+next. Names are shared out likewise among those who bring them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MOST_AUTHORS = 1000
+"""The most other authors of a run that a peer takes records of."""
+
+KEPT = 200
+"""How many of these names are kept for senders that brought no other: newcomers bring their own."""
+
+OWN = 1 << 20
+"""The characters of records and genomes that each author may fill, whatever others do."""
+
+POOL = 3 << 30
+"""The characters that all authors together may fill beyond that."""
+
+PART = 8
+"""An author may fill as much of the pool as is free of it, divided by this."""
+
+
+@dataclass
+class Room:
+    """What each author fills, by name in *sizes*: characters of records and of their genomes.
+
+    A genome counts for each of its records, so that what an author fills hangs on its own records
+    alone. The peer's own records need no room.
+    """
+
+    sizes: Mapping[str, int]
+    _filled: Counter[str] = field(init=False)
+    _pooled: int = field(init=False)
+    _brought: Counter[str] = field(default_factory=Counter[str], init=False)
+
+    def __post_init__(self) -> None:
+        self._filled = Counter(self.sizes)
+        self._pooled = sum(map(_beyond, self._filled.values()))
+
+    def take(self, author: str, size: int, sender: str = "") -> str | None:
+        """Take room for a record, or say why there is none.
+
+        *sender* is the name of the peer that brought it, nothing where nobody is to be held to it.
+        """
+        if author not in self._filled and (problem := self._no_name(author, sender)):
+            return problem
+        before = self._filled[author]
+        more = _beyond(before + size) - _beyond(before)
+        if more and _beyond(before + size) > (POOL - self._pooled) // PART:
+            return (
+                f"is of the author {author[:12]}, whose records fill {before:,} characters: it may "
+                f"fill {OWN:,}, and beyond that a part of {POOL - self._pooled:,} that are free"
+            )
+        if sender and author not in self._filled:
+            self._brought[sender] += 1
+        self._filled[author] += size
+        self._pooled += more
+        return None
+
+    def _no_name(self, author: str, sender: str) -> str | None:
+        """Say why another name is not taken; None where it is."""
+        free, brought = MOST_AUTHORS - len(self._filled), self._brought[sender]
+        if free <= 0:
+            return f"is of the author {author[:12]}: there are {MOST_AUTHORS} authors already"
+        if brought and brought >= max(0, free - KEPT):
+            return (
+                f"is of the author {author[:12]}: its sender brought {brought} names, and of "
+                f"{free} that are free {KEPT} are kept for others"
+            )
+        return None
+
+
+def _beyond(size: int) -> int:
+    return max(0, size - OWN)
