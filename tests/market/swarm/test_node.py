@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -122,7 +122,7 @@ class Home:
             folder=str(folder / "run" / "weights"), rungs=HEIRS.rungs, context=HEIRS.context,
             batch=HEIRS.batch, search_windows=4, test_windows=4, inherit=True,
         )  # fmt: skip
-        self.fetches = Fetches(lambda line: self.node.tell(line))
+        self.fetches = Fetches(lambda order: self.node.tell("fetch", **asdict(order)))
         settings = Settings(
             store=f"sqlite:///{folder / 'store.db'}", run=RUN,
             digest=canonical.digest(canonical.encode(HEIRS.to_dict())),
