@@ -67,17 +67,18 @@ class LedgerReplica:
     check: Check
     run: str = field(init=False)
     _known: dict[str, Head] = field(default_factory=dict[str, Head], init=False)
+    _read: int = field(default=0, init=False)  # lines of the log that are in what is known
 
     def __post_init__(self) -> None:
         self.run = self.ledger.run(self.name).digest
 
     def heads(self) -> Heads:
-        """Return in brief what is here; only authors with other numbers of records are read."""
-        counts = self.ledger.counts(self.name)
-        for author, count in counts.items():
-            if author not in self._known or self._known[author].records != count:
-                self._known[author] = head_of(self.ledger.places(self.name, author))
-        return {author: self._known[author] for author in counts}
+        """Return in brief what is here; only authors of whom the log tells more are read."""
+        length, authors = self.ledger.news(self.name, self._read)
+        if length > self._read:
+            fresh = {each: head_of(self.ledger.places(self.name, each)) for each in authors}
+            self._known, self._read = {**self._known, **fresh}, length
+        return self._known
 
     def lacking(self, theirs: Heads) -> Iterator[bytes]:
         """Yield batches of what a peer with these heads lacks."""
@@ -102,7 +103,7 @@ class LedgerReplica:
 
         Names cost nothing; heads of too many would keep all peers from comparing theirs.
         """
-        known = {*self.ledger.counts(self.name), self.author}
+        known = {*self.heads(), self.author}
         kept, refused = list[Record](), list[str]()
         for record in records:
             if record.author in known or len(known) < MOST_AUTHORS:

@@ -266,6 +266,23 @@ def bloated(genome: Genome) -> Genome:
     return replace(genome, pool=(*genome.pool, *dead))
 
 
+def test_heads_follow_the_log(authors: Callable[[], Author]) -> None:
+    """What is read line by line is what a replica that reads all at once finds."""
+    one, other = authors(), authors()
+    replica, rng = one.replica(), Random(3)
+    for step in range(12):
+        source = rng.choice([one, other])
+        source.measure(step)
+        if rng.random() < 0.5:
+            sent(other.replica(), replica)
+        length, told_of = one.ledger.news(RUN, step)
+        several = [record for _, record in one.ledger.told(RUN, since=step)]
+        assert set(told_of) == {record.author for record in several if record}
+        assert length == sum(1 for _ in one.ledger.events(RUN))
+        assert replica.heads() == one.replica().heads()
+        assert one.ledger.counts(RUN) == {a: h.records for a, h in replica.heads().items()}
+
+
 def test_a_genome_is_stored_as_it_lives_and_can_be_read_again(
     authors: Callable[[], Author],
 ) -> None:
