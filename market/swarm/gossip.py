@@ -16,7 +16,20 @@ from random import Random
 
 from .. import canonical, fields
 from ..errors import RecordError
-from .heads import AUTHORS, Heads, decoded, encoded, lacking, root
+from .heads import (
+    AUTHORS,
+    FEW,
+    NONE,
+    PREFIX,
+    Heads,
+    decoded,
+    decoded_parts,
+    encoded,
+    lacking,
+    of_parts,
+    parts,
+    root,
+)  # fmt: skip
 from .replica import Replica
 from .transport import REQUEST, Contact, Transport, TransportError
 
@@ -49,6 +62,8 @@ UNHEARD = 3
 
 HEADS = 1 << 20
 """The most bytes of heads."""
+
+_ANSWER = ("heads", "parts", "peers")  # of an answer that tells of heads
 
 
 @dataclass
@@ -99,6 +114,7 @@ class Gossip:
         self._transport, self._replica, self._author = transport, replica, author
         self._rng, self._period = rng, period
         self._known: dict[str, _Known] = {}
+        self._said_by: dict[str, bytes] = {}
         transport.serve("heads", self._heads)
         transport.serve("pull", self._pull)
         transport.serve("push", self._push)
@@ -168,24 +184,36 @@ class Gossip:
 
     async def _exchange(self, peer: str, known: _Known) -> None:
         mine = self._replica.heads()
-        asked = canonical.encode({"run": self._replica.run, "root": root(mine)})
-        answer = await self._one(peer, "heads", asked)
-        theirs, others = self._read(answer, mine)
-        for contact in others:
-            self._hear_of(contact)
-        if any(lacking(theirs, mine)):
-            mine = await self._pulled(peer, mine)
+        theirs = await self._theirs(peer, mine)
+        if lacked := [author for author, _ in lacking(theirs, mine)]:
+            mine = await self._pulled(peer, {each: mine.get(each, NONE) for each in lacked})
         refused = await self._pushed(peer, theirs) if any(lacking(mine, theirs)) else 0
         own = mine.get(self._author)
         if own is not None and not refused:
             known.holds = max(known.holds, own.upto)
         elif refused:  # what it has now it says itself
-            theirs, _ = self._read(await self._one(peer, "heads", asked), mine)
-            held = theirs.get(self._author)
+            held = (await self._theirs(peer, mine)).get(self._author)
             known.holds = max(known.holds, 0 if held is None else held.upto)
             raise TransportError(f"peer {peer} refused {refused} records")
 
+    async def _theirs(self, peer: str, mine: Heads) -> Heads:
+        """Return another's heads; those of parts that are equal to *mine* are not sent."""
+        asked: dict[str, object] = {"run": self._replica.run, "root": root(mine), "parts": None}
+        answer = _mapping(await self._one(peer, "heads", canonical.encode(asked)), _ANSWER)
+        for one in fields.sequence(answer["peers"], "peers", TOLD):
+            self._hear_of(_contact(one))
+        if answer["parts"] is None:
+            return mine if answer["heads"] is None else decoded(answer["heads"])
+        here, there = parts(mine), decoded_parts(answer["parts"])
+        unlike = sorted(each for each in {*here, *there} if here.get(each) != there.get(each))
+        answer = _mapping(
+            await self._one(peer, "heads", canonical.encode({**asked, "parts": unlike})), _ANSWER
+        )
+        alike = of_parts(mine, {*here} - {*unlike})
+        return {**alike, **of_parts(decoded(answer["heads"]), unlike)}
+
     async def _pulled(self, peer: str, mine: Heads) -> Heads:
+        """Pull what is new of the authors of these heads, and return those of all."""
         asked = canonical.encode({"run": self._replica.run, "heads": encoded(mine)})
         async for batch in self._transport.ask(peer, "pull", asked):
             received = self._replica.receive(batch)
@@ -202,11 +230,6 @@ class Gossip:
             refused += fields.whole(answer["refused"], "refused")
         return refused
 
-    def _read(self, answer: bytes, mine: Heads) -> tuple[Heads, Sequence[Contact]]:
-        found = _mapping(answer, ("heads", "peers"))
-        heads = mine if found["heads"] is None else decoded(found["heads"])
-        return heads, [_contact(one) for one in fields.sequence(found["peers"], "peers", TOLD)]
-
     async def _one(self, peer: str, method: str, request: bytes) -> bytes:
         """Return the only frame of an answer."""
         found: bytes | None = None
@@ -221,19 +244,31 @@ class Gossip:
     # ---------------------------------------------------------------------------- answering
 
     async def _heads(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
-        """Answer with this peer's heads, or none if they are the caller's; and with other peers."""
+        """Answer with this peer's heads, or none if they are the caller's; and with other peers.
+
+        Instead of many heads there is a digest of each part; of parts that are asked for the heads.
+        """
         self._hear_of(Contact(caller))
-        found = self._of_run(request, ("run", "root"))
+        found = self._of_run(request, ("parts", "root", "run"))
         mine = self._replica.heads()
-        same = fields.hexadecimal(found["root"], "root", 64) == root(mine)
-        peers = [[each.peer, list(each.addresses)] for each in self._others(caller)]
-        yield canonical.encode({"heads": None if same else encoded(mine), "peers": peers})
+        answer: dict[str, object] = {"heads": None, "parts": None, "peers": []}
+        if found["parts"] is not None:
+            several = fields.sequence(found["parts"], "parts", 16**PREFIX)
+            asked = {fields.hexadecimal(one, "a part", PREFIX) for one in several}
+            answer["heads"] = encoded(of_parts(mine, asked))
+        else:
+            if fields.hexadecimal(found["root"], "root", 64) != root(mine):
+                many = len(mine) > FEW
+                answer["parts" if many else "heads"] = parts(mine) if many else encoded(mine)
+            peers = self._others(caller)
+            answer["peers"] = [[each.peer, list(each.addresses)] for each in peers]
+        yield canonical.encode(answer)
 
     async def _pull(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
-        """Answer with what the caller lacks."""
+        """Answer with what the caller lacks of the authors whose heads it sends."""
         del caller
         theirs = decoded(self._of_run(request, ("run", "heads"))["heads"])
-        for batch in self._replica.lacking(theirs):
+        for batch in self._replica.lacking({**self._replica.heads(), **theirs}):
             yield batch
 
     async def _push(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
@@ -291,6 +326,9 @@ class Gossip:
         with suppress(TransportError):
             said = await self._transport.announced()
             for name in sorted(said):
+                if name in self._known and self._said_by.get(name) == said[name]:
+                    continue
+                self._said_by[name] = said[name]
                 with suppress(RecordError):
                     found = _mapping(said[name], ("addresses", "run"))
                     if found["run"] == self._replica.run[:16]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -10,10 +12,21 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from praxis_evolve.market import canonical
 from praxis_evolve.market.swarm import virtual
 from praxis_evolve.market.swarm.gossip import FANOUT, Gossip
+from praxis_evolve.market.swarm.heads import (
+    Head,
+    decoded_parts,
+    encoded,
+    head_of,
+    of_parts,
+    parts,
+    root,
+)
 from praxis_evolve.market.swarm.memory import Network
 from praxis_evolve.market.swarm.transport import Contact, TransportError
 from praxis_evolve.tests.market.swarm.authors import RUN, Author, identity_of
@@ -145,8 +158,11 @@ def test_a_simulation_replays_from_its_seed(seed: int) -> None:
 
 
 def test_peers_that_talk_nonsense_are_left_alone_and_harm_nobody() -> None:
+    part = "0" * 16
     nonsense = [b"", b"{}", b"\xff", canonical.encode({"heads": {"x": 1}, "peers": []}),
-                canonical.encode({"heads": None, "peers": [[1, 2]] * 9})]  # fmt: skip
+                canonical.encode({"heads": None, "parts": None, "peers": [[1, 2]] * 9}),
+                canonical.encode({"heads": None, "parts": {"zz": part}, "peers": []}),
+                canonical.encode({"heads": None, "parts": {"00": part}, "peers": []})]  # fmt: skip
 
     async def main() -> None:
         network = Network(9)
@@ -167,6 +183,58 @@ def test_peers_that_talk_nonsense_are_left_alone_and_harm_nobody() -> None:
         assert sum(peer.gossip.tally.failures for peer in peers) >= len(nonsense)
 
     virtual.run(main())
+
+
+@pytest.mark.parametrize("unlike", [0, 1, 7, 40])
+def test_of_many_authors_only_what_differs_is_sent(unlike: int) -> None:
+    names = [hashlib.sha256(f"{number}".encode()).hexdigest() for number in range(400)]
+    there = Counters("f" * 64)
+    here = Counters("e" * 64)
+    for number, name in enumerate(names):
+        for counters in (there, here):
+            ahead = counters is there and number == 2 < unlike
+            if number >= unlike or (number % 2 == 0) == (counters is there):
+                counters.receive(canonical.encode({name: 4 if ahead else 3}))
+    moved = Counter[str]()
+
+    def watch(event: str) -> None:
+        _, _, what, *rest = event.split(" ")
+        moved[what] += int(rest[-1])
+
+    async def main() -> None:
+        network = Network(21, watch=watch)
+        gossips = [
+            Gossip(network.join(name), each, author=each.author, rng=Random(1))
+            for name, each in (("here", here), ("there", there))
+        ]
+        assert await gossips[0].exchange("there")
+
+    virtual.run(main())
+    assert here.upto == there.upto
+    assert set(here.upto) == set(names)
+    whole = len(canonical.encode(encoded(here.heads())))
+    needed = 300 if not unlike else 8000 + 1000 * unlike
+    assert moved["asks"] + moved["brings"] < needed < whole
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 2), st.integers(0, 2)), max_size=60))
+def test_parts_tell_apart_what_differs(several: list[tuple[int, int, int]]) -> None:
+    """Authors of equal parts have equal heads, and parts of equal heads are equal."""
+    here, there = dict[str, Head](), dict[str, Head]()
+    for number, mine, other in several:
+        author = hashlib.sha256(f"{number}".encode()).hexdigest()
+        for heads, count in ((here, mine), (there, other)):
+            heads.pop(author, None)
+            if count:
+                heads[author] = head_of((seq, f"{number}/{seq}") for seq in range(count))
+    written = canonical.encode(parts(there))
+    one, two = parts(here), decoded_parts(canonical.decode(written, limit=1 << 20))
+    alike = {prefix for prefix in {*one, *two} if one.get(prefix) == two.get(prefix)}
+    differ = {a[:2] for a in {*here, *there} if here.get(a) != there.get(a)}
+    assert alike == {a[:2] for a in {*here, *there}} - differ
+    assert (root(here) == root(there)) == (not differ)
+    assert {**of_parts(here, alike), **of_parts(there, differ)} == there
 
 
 async def _twice(text: bytes, caller: str, request: bytes) -> AsyncIterator[bytes]:
