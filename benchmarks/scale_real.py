@@ -12,6 +12,7 @@ from statistics import fmean
 import psutil
 
 from praxis_evolve.benchmarks.chaos import RUN, Peer
+from praxis_evolve.market.swarm.gossip import PERIOD
 
 AT_ONCE = 4
 """How many nodes start beside each other: each computes for some seconds until it listens."""
@@ -66,13 +67,15 @@ def real(peers: int, *, kills: int, seed: int, folder: Path) -> Outcome:
 
 
 def _joined(peers: int, folder: Path, stack: ExitStack) -> list[Peer]:
-    several = [Peer(folder / "0")]
+    several = [Peer(folder / "0", period=PERIOD)]
     stack.callback(several[0].close)
     addresses = several[0].node.wait_for("listening", PATIENCE)["addresses"]
     digest = several[0].settings.digest
     while len(several) < peers:
         numbers = range(len(several), min(peers, len(several) + AT_ONCE))
-        started = [Peer(folder / f"{n}", join=addresses, digest=digest) for n in numbers]
+        started = [
+            Peer(folder / f"{n}", join=addresses, digest=digest, period=PERIOD) for n in numbers
+        ]
         for peer in started:
             stack.callback(peer.close)
         for peer in started:

@@ -75,7 +75,9 @@ class Outcome:
     """Seconds after the last record until all know all; infinite if they never did."""
     exchanges: int
     heads: float
-    """Bytes that say who has what, for each exchange."""
+    """Bytes of an exchange that are not of records: who has what, and who is there."""
+    batches: float
+    """Bytes of records and genomes that each peer sent."""
     sent: float
     """Bytes that each peer sent in all, asking and answering."""
     events: int
@@ -273,11 +275,13 @@ async def _simulated(
     held = [peer.ledger.ids(RUN) for peer in swarm.peers]
     exchanges = sum(peer.exchanges for peer in known)
     moved = swarm.traffic.bytes
-    heads = moved["asks heads"] + moved["answers heads"] + moved["asks pull"]
+    batches = moved["answers pull"] + moved["asks push"]
     return Outcome(
         peers=len(swarm.peers), records=len(set[str]().union(*held)), acknowledged=len(safe),
         lost=len(safe - set.intersection(*held)), kills=swarm.kills, gone=len(swarm.dead),
-        partitions=swarm.partitions, quiet=quiet, exchanges=exchanges, heads=heads / exchanges,
+        partitions=swarm.partitions, quiet=quiet, exchanges=exchanges,
+        heads=(moved.total() - batches) / exchanges,
+        batches=batches / len(known),
         sent=moved.total() / len(known), events=swarm.network.events, trace=swarm.network.trace,
     )  # fmt: skip
 

@@ -9,27 +9,15 @@ works behind a router at home, too. Who is there is learned from announcements a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
 
 from .. import canonical, fields
 from ..errors import RecordError
-from .heads import (
-    AUTHORS,
-    FEW,
-    NONE,
-    PREFIX,
-    Heads,
-    decoded,
-    decoded_parts,
-    encoded,
-    lacking,
-    of_parts,
-    parts,
-    root,
-)  # fmt: skip
+from .heads import AUTHORS, NONE, Heads, decoded, encoded, lacking, root
+from .parts import ALL, ROOM, Told, compared, prefix_of, read, told
 from .replica import Replica
 from .transport import REQUEST, Contact, Transport, TransportError
 
@@ -63,8 +51,6 @@ UNHEARD = 3
 HEADS = 1 << 20
 """The most bytes of heads."""
 
-_ANSWER = ("heads", "parts", "peers")  # of an answer that tells of heads
-
 
 @dataclass
 class Tally:
@@ -80,7 +66,8 @@ class Tally:
 @dataclass
 class _Known:
     """What is known of another peer: when it answered, how often it failed since, and until when it
-    is left alone, in seconds of the loop; and how many of this peer's own records it holds.
+    is left alone, in seconds of the loop; how many of this peer's own records it holds; and what it
+    announced last.
     """  # noqa: D205
 
     contact: Contact
@@ -88,6 +75,7 @@ class _Known:
     failed: int = 0
     rests: float = 0.0
     holds: int = 0
+    said: bytes = b""
 
 
 class Gossip:
@@ -114,7 +102,6 @@ class Gossip:
         self._transport, self._replica, self._author = transport, replica, author
         self._rng, self._period = rng, period
         self._known: dict[str, _Known] = {}
-        self._said_by: dict[str, bytes] = {}
         transport.serve("heads", self._heads)
         transport.serve("pull", self._pull)
         transport.serve("push", self._push)
@@ -186,7 +173,7 @@ class Gossip:
         mine = self._replica.heads()
         theirs = await self._theirs(peer, mine)
         if lacked := [author for author, _ in lacking(theirs, mine)]:
-            mine = await self._pulled(peer, {each: mine.get(each, NONE) for each in lacked})
+            mine = await self._pulled(peer, lacked, mine)
         refused = await self._pushed(peer, theirs) if any(lacking(mine, theirs)) else 0
         own = mine.get(self._author)
         if own is not None and not refused:
@@ -197,28 +184,35 @@ class Gossip:
             raise TransportError(f"peer {peer} refused {refused} records")
 
     async def _theirs(self, peer: str, mine: Heads) -> Heads:
-        """Return another's heads; those of parts that are equal to *mine* are not sent."""
-        asked: dict[str, object] = {"run": self._replica.run, "root": root(mine), "parts": None}
-        answer = _mapping(await self._one(peer, "heads", canonical.encode(asked)), _ANSWER)
+        """Return another's heads, and hear of those that it knows."""
+        answer = await self._told(peer, [ALL], root(mine))
         for one in fields.sequence(answer["peers"], "peers", TOLD):
             self._hear_of(_contact(one))
-        if answer["parts"] is None:
-            return mine if answer["heads"] is None else decoded(answer["heads"])
-        here, there = parts(mine), decoded_parts(answer["parts"])
-        unlike = sorted(each for each in {*here, *there} if here.get(each) != there.get(each))
-        answer = _mapping(
-            await self._one(peer, "heads", canonical.encode({**asked, "parts": unlike})), _ANSWER
-        )
-        alike = of_parts(mine, {*here} - {*unlike})
-        return {**alike, **of_parts(decoded(answer["heads"]), unlike)}
+        if answer["heads"] is None:
+            return mine
 
-    async def _pulled(self, peer: str, mine: Heads) -> Heads:
-        """Pull what is new of the authors of these heads, and return those of all."""
-        asked = canonical.encode({"run": self._replica.run, "heads": encoded(mine)})
-        async for batch in self._transport.ask(peer, "pull", asked):
-            received = self._replica.receive(batch)
-            self.tally.added += received.added
-            self.tally.refused += len(received.refused)
+        async def ask(prefixes: Sequence[str]) -> Told:
+            answer = await self._told(peer, prefixes, None)
+            return read(answer["heads"], answer["parts"])
+
+        return await compared(mine, read(answer["heads"], answer["parts"]), ask)
+
+    async def _told(
+        self, peer: str, prefixes: Sequence[str], mine: str | None
+    ) -> Mapping[str, object]:
+        """Return what another tells of parts; with the root of *mine*, whether it has the same."""
+        asked = canonical.encode({"parts": prefixes, "root": mine, "run": self._replica.run})
+        return _mapping(await self._one(peer, "heads", asked), ("heads", "parts", "peers"))
+
+    async def _pulled(self, peer: str, lacked: Sequence[str], mine: Heads) -> Heads:
+        """Pull what is new of some authors, and return the heads of all."""
+        for start in range(0, len(lacked), ROOM):
+            some = {each: mine.get(each, NONE) for each in lacked[start : start + ROOM]}
+            asked = canonical.encode({"heads": encoded(some), "run": self._replica.run})
+            async for batch in self._transport.ask(peer, "pull", asked):
+                received = self._replica.receive(batch)
+                self.tally.added += received.added
+                self.tally.refused += len(received.refused)
         return self._replica.heads()
 
     async def _pushed(self, peer: str, theirs: Heads) -> int:
@@ -244,25 +238,20 @@ class Gossip:
     # ---------------------------------------------------------------------------- answering
 
     async def _heads(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
-        """Answer with this peer's heads, or none if they are the caller's; and with other peers.
+        """Answer with this peer's heads of the parts that are asked for, or the parts in them.
 
-        Instead of many heads there is a digest of each part; of parts that are asked for the heads.
+        Who says the root of its own heads is told of other peers, too, and no heads if it has them.
         """
         self._hear_of(Contact(caller))
-        found = self._of_run(request, ("parts", "root", "run"))
-        mine = self._replica.heads()
-        answer: dict[str, object] = {"heads": None, "parts": None, "peers": []}
-        if found["parts"] is not None:
-            several = fields.sequence(found["parts"], "parts", 16**PREFIX)
-            asked = {fields.hexadecimal(one, "a part", PREFIX) for one in several}
-            answer["heads"] = encoded(of_parts(mine, asked))
-        else:
-            if fields.hexadecimal(found["root"], "root", 64) != root(mine):
-                many = len(mine) > FEW
-                answer["parts" if many else "heads"] = parts(mine) if many else encoded(mine)
-            peers = self._others(caller)
-            answer["peers"] = [[each.peer, list(each.addresses)] for each in peers]
-        yield canonical.encode(answer)
+        found, mine = self._of_run(request, ("parts", "root", "run")), self._replica.heads()
+        several = {prefix_of(one) for one in fields.sequence(found["parts"], "parts", ROOM)}
+        same, others = False, list[Contact]()
+        if found["root"] is not None:
+            same = fields.hexadecimal(found["root"], "root", 64) == root(mine)
+            others = self._others(caller)
+        answer = told(mine, () if same else sorted(several))
+        answer["peers"] = [[each.peer, list(each.addresses)] for each in others]
+        yield canonical.encode({**answer, "heads": None} if same else answer)
 
     async def _pull(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
         """Answer with what the caller lacks of the authors whose heads it sends."""
@@ -326,13 +315,14 @@ class Gossip:
         with suppress(TransportError):
             said = await self._transport.announced()
             for name in sorted(said):
-                if name in self._known and self._said_by.get(name) == said[name]:
+                if name in self._known and self._known[name].said == said[name]:
                     continue
-                self._said_by[name] = said[name]
                 with suppress(RecordError):
                     found = _mapping(said[name], ("addresses", "run"))
                     if found["run"] == self._replica.run[:16]:
                         self._hear_of(_contact([name, found["addresses"]]))
+                        if name in self._known:
+                            self._known[name].said = said[name]
 
     def _said(self) -> bytes:
         addresses = list(self._transport.me.addresses[:3])

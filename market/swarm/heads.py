@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .. import fields
+from .. import canonical, fields
 from ..errors import RecordError
 from ..record import set_digest
 
 AUTHORS = 1500
-"""The most authors that heads may name, which fit into a frame: more make islands of their own."""
-
-FEW = 100
-"""Heads of more authors are compared by parts: those of one are as long as the digests of ten."""
-
-PREFIX = 2
-"""How many digits the authors of a part have in common."""
-
-_CUT = 16  # digits of the digest of a part: who finds two with one digest hides own records alone
+"""The most authors that heads may name, which fit into a frame."""
 
 
 @dataclass(frozen=True)
@@ -97,45 +87,4 @@ def _head(value: object) -> Head:
 
 def root(heads: Heads) -> str:
     """Return the SHA-256 of all heads: equal where two peers have the same records."""
-    return _digest(_lines(heads))
-
-
-def parts(heads: Heads) -> dict[str, str]:
-    """Return a digest of the heads of the authors whose keys begin alike, by what they begin with.
-
-    Where two peers differ little, most parts are equal and need not be sent (a Merkle tree of one
-    level, as in Amazon's Dynamo).
-    """
-    lines = defaultdict[str, list[str]](list)
-    for line in _lines(heads):
-        lines[line[:PREFIX]].append(line)
-    return {prefix: _digest(several)[:_CUT] for prefix, several in lines.items()}
-
-
-def decoded_parts(value: object) -> Mapping[str, str]:
-    """Return the digests of parts in plain data, which may come from a stranger.
-
-    Raises:
-        RecordError: they are none.
-    """
-    if not isinstance(value, dict) or len(value) > 16**PREFIX:  # pyright: ignore[reportUnknownArgumentType]
-        raise RecordError(f"parts must be a mapping of at most {16**PREFIX} digests")
-    items = fields.mapping(value, "parts", list[str](value)).items()  # pyright: ignore[reportUnknownArgumentType]
-    return {
-        fields.hexadecimal(prefix, "a part", PREFIX): fields.hexadecimal(one, "its digest", _CUT)
-        for prefix, one in items
-    }
-
-
-def of_parts(heads: Heads, prefixes: Collection[str]) -> Heads:
-    """Return the heads of authors whose keys begin with one of these."""
-    return {author: head for author, head in heads.items() if author[:PREFIX] in prefixes}
-
-
-def _lines(heads: Heads) -> Iterator[str]:
-    for author, head in sorted(heads.items()):
-        yield f"{author} {head.records} {head.upto} {head.digest}\n"
-
-
-def _digest(lines: Iterable[str]) -> str:
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return canonical.digest(canonical.encode(encoded(heads)))

@@ -19,7 +19,7 @@ _BATCH = ("genomes", "records")
 ENTRIES = 1024
 """The most genomes, and the most records, of a batch."""
 
-MOST_AUTHORS = 1000
+MOST_AUTHORS = 10_000
 """The most authors of a run that a peer takes records of."""
 
 
