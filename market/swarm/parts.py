@@ -20,20 +20,19 @@ from .heads import Head, Heads, decoded, encoded
 ALL = ""
 """The prefix of the part of all authors."""
 
-FEW = 100
-"""The most authors of a part of which the heads are told: they are as long as 400 digests."""
+FEW = 16
+"""The most authors of a part of which the heads are told; each is as long as five digests."""
 
 STEP = 2
 """By how many digits the keys in a part begin more alike than those in the part around it."""
 
 ROOM = 1000
-"""The most heads that an answer is asked for; a part that has more counts as ``FEW``."""
+"""The most heads that an answer is asked for; four parts count as one, for all in a frame."""
 
 ASKED = 64
 """How often a peer is asked for parts before it is held to have no end of them."""
 
 _CUT = 16  # digits of a digest: who finds two equal ones hides nothing but records of its own
-_MOST = ROOM // FEW * 16**STEP  # parts in an answer
 
 
 class Part(NamedTuple):
@@ -65,8 +64,8 @@ def read(heads: object, parts: object) -> Told:
     Raises:
         RecordError: it tells nothing.
     """
-    if not isinstance(parts, dict) or len(parts) > _MOST:  # pyright: ignore[reportUnknownArgumentType]
-        raise RecordError(f"parts must be a mapping of at most {_MOST}")
+    if not isinstance(parts, dict) or len(parts) > 4 * ROOM:  # pyright: ignore[reportUnknownArgumentType]
+        raise RecordError(f"parts must be a mapping of at most {4 * ROOM}")
     items = fields.mapping(parts, "parts", list[str](parts)).items()  # pyright: ignore[reportUnknownArgumentType]
     return decoded(heads), {prefix_of(name): _part(one) for name, one in items}
 
@@ -91,7 +90,7 @@ async def compared(
     Raises:
         RecordError: it tells of parts without end.
     """
-    authors, theirs, waiting = sorted(mine), dict(mine), dict[str, int]()
+    authors, theirs, waiting = sorted(mine), dict[str, Head](), dict[str, int]()
     asked, (heads, parts) = [ALL], first
     for _ in range(ASKED):
         for prefix in asked:
@@ -99,9 +98,11 @@ async def compared(
             here = dict(_within(mine, several, prefix))
             there = {name: one for name, one in parts.items() if name[:-STEP] == prefix}
             alike = {name for name, one in there.items() if here.get(name) == one}
-            for author in several:
-                if author[: len(prefix) + STEP] not in alike:
-                    theirs.pop(author, None)
+            theirs.update(
+                (author, mine[author])
+                for author in several
+                if author[: len(prefix) + STEP] in alike
+            )
             waiting.update({name: there[name].authors for name in there if name not in alike})
         theirs.update(heads)
         if not waiting:
@@ -117,7 +118,7 @@ def _some(waiting: Mapping[str, int]) -> list[str]:
     """Return the first parts of which an answer has room to tell; at least one."""
     room, some = ROOM, list[str]()
     for prefix, authors in waiting.items():
-        room -= min(authors, FEW)
+        room -= min(authors, 16**STEP // 4)
         if room < 0 and some:
             break
         some.append(prefix)
