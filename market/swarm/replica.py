@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -136,8 +137,9 @@ class _Batch:
         return full
 
     def encoded(self) -> bytes:
-        """Return the batch as bytes."""
-        return canonical.encode({"genomes": list(self._texts), "records": self.records})
+        """Return the batch as bytes, which are a fifth of its text."""
+        text = canonical.encode({"genomes": list(self._texts), "records": self.records})
+        return zlib.compress(text)
 
 
 def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str]]:
@@ -147,7 +149,7 @@ def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str
         RecordError: it is no batch at all.
     """
     try:
-        found = fields.mapping(canonical.decode(batch, limit=FRAME), "a batch", _BATCH)
+        found = fields.mapping(canonical.decode(_text(batch), limit=FRAME), "a batch", _BATCH)
     except ValueError as error:
         raise RecordError(f"a batch {error}") from None
     texts = fields.sequence(found["genomes"], "the genomes of a batch", ENTRIES)
@@ -159,6 +161,24 @@ def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str
         except RecordError as error:
             refused.append(f"a record breaks a rule: {error}")
     return genomes, records, refused
+
+
+def _text(batch: bytes) -> bytes:
+    """Return the text of a batch, which may be sent as it is; of an endless one the beginning.
+
+    Raises:
+        ValueError: it is neither a text nor a compressed one.
+    """
+    if batch[:1] == b"{":
+        return batch
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(batch, FRAME + 1)
+    except zlib.error as error:
+        raise ValueError(f"must be JSON or compressed JSON: {error}") from None
+    if len(text) <= FRAME and (not stream.eof or stream.unused_data):
+        raise ValueError("must be compressed JSON that is whole, with nothing behind it")
+    return text
 
 
 def _record(entry: object) -> Record:
