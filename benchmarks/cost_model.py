@@ -24,7 +24,7 @@ from tempfile import TemporaryDirectory
 
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.job import seed_of
-from praxis_evolve.evaluator.result import Result
+from praxis_evolve.evaluator.result import Measurement, Result
 from praxis_evolve.genome.identity import identify
 from praxis_evolve.market import canonical
 from praxis_evolve.market.claims import Claims
@@ -37,6 +37,9 @@ from praxis_evolve.market.swarm.parts import ALL, Told, compared, read, told
 from praxis_evolve.market.swarm.replica import MOST_AUTHORS, LedgerReplica
 
 DAY = 86_400.0
+TOGETHER = 8
+"""How many records are sent at once: half of those in which two of 1,000 peers differ."""
+
 RUN = "run"
 CATALOG = installed()
 NAMES = (
@@ -56,7 +59,7 @@ class Constants:
     """What is measured: bytes and seconds of one each."""
 
     record: float
-    """Bytes of a record with its genome on the way."""
+    """Bytes of a record with its genome on the way, where ``TOGETHER`` are sent at once."""
     stored: float
     """Bytes of it in a SQLite file, with its genome, indexes and its line in the log."""
     taken: float
@@ -86,7 +89,7 @@ class Costs:
 
 def measured(folder: Path, *, count: int = 300) -> Constants:
     """Return the constants of this program on this machine, over so many records."""
-    identity, space = Identity.new(), MANIFEST.space(CATALOG, {})
+    identity, space, rng = Identity.new(), MANIFEST.space(CATALOG, {}), Random(0)
     with ExitStack() as stack:
         one, other = (stack.enter_context(_ledger(folder / f"{n}.db")) for n in range(2))
         for number in range(count):
@@ -94,8 +97,9 @@ def measured(folder: Path, *, count: int = 300) -> Constants:
             name = identify(genome, CATALOG)
             result = Result(
                 name.genome, name.architecture, 100, 0, seed_of(MANIFEST.task_digest, 0),
-                2 + number / count, costs=space.costs(genome),
-                curve=tuple((10 * n, 4 - n / 10) for n in range(1, 11)),
+                rng.uniform(2, 3), costs=space.costs(genome),
+                curve=tuple((10 * n, rng.uniform(3, 4)) for n in range(1, 11)),
+                measured=Measurement(rng.uniform(100, 500), 1.0, rng.uniform(1e3, 1e5), 10**9),
             )  # fmt: skip
             one.put_genome(RUN, genome)
             one.publish(RUN, identity, result)
@@ -103,7 +107,8 @@ def measured(folder: Path, *, count: int = 300) -> Constants:
             LedgerReplica(each, RUN, identity.author, Claims(MANIFEST, space))
             for each in (one, other)
         ]
-        batches = list(replicas[0].lacking({}))
+        batches, last = list(replicas[0].lacking({})), len(one.ids(RUN)) - TOGETHER
+        (few,) = replicas[0].lacking({identity.author: Head(last, last, "0" * 64)})
         began = time.process_time()
         added = sum(replicas[1].receive(batch).added for batch in batches)
         taken = time.process_time() - began
@@ -113,7 +118,7 @@ def measured(folder: Path, *, count: int = 300) -> Constants:
         pass  # closing writes all into the file
     stored = (folder / "1.db").stat().st_size - (folder / "empty.db").stat().st_size
     return Constants(
-        record=sum(map(len, batches)) / added, stored=stored / added, taken=taken / added
+        record=len(few) / TOGETHER, stored=stored / added, taken=taken / added
     )  # fmt: skip
 
 
@@ -163,7 +168,7 @@ def costs(
 
 
 def table(several: Sequence[Costs]) -> Iterator[str]:
-    """Yield the costs as lines, a peer's in a column."""
+    """Yield the costs as lines, with a column for each number of peers."""
     rows = {
         "peers": [f"{each.peers:,}" for each in several],
         "records a day": [f"{each.records:,.0f}" for each in several],
