@@ -5,7 +5,7 @@
 
 ``simulated`` runs peers with real ledgers and signatures in one process and in virtual time; two
 runs of one seed have the same trace. ``real`` runs nodes with libp2p's daemon on 127.0.0.1, which
-takes 0.15 GB and a second of a core for each.
+takes 0.3 GB and eight seconds of a core for each.
 """
 
 from __future__ import annotations
