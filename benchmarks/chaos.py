@@ -56,7 +56,9 @@ RUN = "run"
 class Peer:
     """A node, its store, and the count of its records that were acknowledged."""
 
-    def __init__(self, folder: Path, *, join: Sequence[str] = (), digest: str = "") -> None:
+    def __init__(
+        self, folder: Path, *, join: Sequence[str] = (), digest: str = "", period: float = 2.0
+    ) -> None:
         folder.mkdir()
         self.identity = Identity.load_or_create(folder / "identity")
         self.ledger = Ledger.open(f"sqlite:///{folder / 'store.db'}")
@@ -68,7 +70,7 @@ class Peer:
         self.settings = Settings(
             store=f"sqlite:///{folder / 'store.db'}", run=RUN, digest=digest,
             folder=str(folder / "run"), identity=str(folder / "identity"), join=tuple(join),
-            period=2.0,
+            period=period,
         )  # fmt: skip
         self.start()
 

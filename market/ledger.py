@@ -337,7 +337,8 @@ class Ledger:
             try:
                 genome = pruned(from_json(text, self._catalog))
                 written = to_json(genome)
-                from_json(written, self._catalog)  # what is stored must be read again
+                if written != text:
+                    from_json(written, self._catalog)  # what is stored must be read again
                 found[genome_id(genome, self._catalog)] = written, genome
             except (ValueError, KeyError) as error:
                 refused.append(f"a genome was refused: {error}")
@@ -424,12 +425,17 @@ class Ledger:
         """Return the results in the records of a run."""
         return [record.result for record in self.records(run)]
 
-    def digest(self, run: str) -> str:
-        """Return the SHA-256 of the set of records: equal where two ledgers hold the same."""
+    def ids(self, run: str) -> set[str]:
+        """Return the ids of the records of a run."""
         self.run(run)
         with self.store.reading() as connection:
-            query = select(records.c.id).where(records.c.run == run)
-            return set_digest(connection.execute(query).scalars())
+            return set(
+                connection.execute(select(records.c.id).where(records.c.run == run)).scalars()
+            )
+
+    def digest(self, run: str) -> str:
+        """Return the SHA-256 of the set of records: equal where two ledgers hold the same."""
+        return set_digest(self.ids(run))
 
     def counts(self, run: str) -> dict[str, int]:
         """Return how many records of each author a run has."""
@@ -447,12 +453,16 @@ class Ledger:
             found = connection.execute(query.group_by(records.c.author)).all()
         return {row[0]: int(row[1]) for row in sorted(found)}
 
+    def news(self, run: str, since: int) -> tuple[int, list[str]]:
+        """Return the length of the log, and the authors of whom it tells from line *since* on."""
+        with self.store.reading() as connection:
+            length = rows.log_length(connection, run)
+            return length, rows.told_of(connection, run, since) if length > since else []
+
     def places(self, run: str, author: str) -> list[tuple[int, str]]:
         """Return the places in the author's chain and the ids of the records of a run."""
-        query = select(records.c.seq, records.c.id)
-        query = query.where(records.c.run == run, records.c.author == author)
         with self.store.reading() as connection:
-            return [(row.seq, row.id) for row in connection.execute(query)]
+            return rows.places(connection, run, author)
 
     def entries(self, run: str, author: str, *, since: int = 0) -> Iterator[tuple[Record, str]]:
         """Return an author's records from a place on, in order, each with its genome's text."""

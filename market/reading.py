@@ -36,6 +36,16 @@ _ALIKE = Prepared(
         records.c.replica == bindparam("as_replica"),
     )  # told to order them, SQLite looks through all records of the author instead
 )
+_ENTRIES = Prepared(
+    select(records, genomes.c.text)
+    .join(genomes, (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id))
+    .where(
+        records.c.run == bindparam("of_run"),
+        records.c.author == bindparam("by"),
+        records.c.seq >= bindparam("from_place"),
+    )
+    .order_by(records.c.seq, records.c.id)
+)
 
 
 class Told(NamedTuple):
@@ -89,13 +99,8 @@ class Reader:
 
     def entries(self, run: str, author: str, since: int) -> Iterator[tuple[Record, str]]:
         """Yield an author's records from the place *since* on, with the texts of their genomes."""
-        same = (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id)
-        query = select(records, genomes.c.text).join(genomes, same)
-        query = query.where(
-            records.c.run == run, records.c.author == author, records.c.seq >= since
-        )
         with self.store.reading() as connection:
-            found = connection.execute(query.order_by(records.c.seq, records.c.id)).all()
+            found = _ENTRIES.all(connection, of_run=run, by=author, from_place=since)
         for row in found:
             yield self._record(run, row), row.text
 

@@ -32,9 +32,20 @@ _LAST_OF_AUTHOR = Prepared(
     .order_by(records.c.seq.desc(), records.c.id)
     .limit(1)
 )
+_PLACES = Prepared(
+    select(records.c.seq, records.c.id).where(
+        records.c.run == _RUN, records.c.author == bindparam("by")
+    )
+)
 _INSERT_LINE = Prepared(insert(log))
 _LAST_LINE = Prepared(
     select(log.c.place, log.c.digest).where(log.c.run == _RUN).order_by(log.c.place.desc()).limit(1)
+)
+_TOLD_OF = Prepared(
+    select(records.c.author)
+    .join(log, (log.c.run == records.c.run) & (log.c.record == records.c.id))
+    .where(log.c.run == _RUN, log.c.place >= bindparam("from_place"))
+    .distinct()
 )
 _INSERT_GENOME = Prepared(insert(genomes))
 _SAME_GENOME = Prepared(
@@ -100,6 +111,11 @@ def end_of_chain(connection: Driven, run: str, author: str) -> tuple[int, str]:
     return (0, FIRST) if last is None else (last.seq + 1, last.id)
 
 
+def places(connection: Driven, run: str, author: str) -> list[tuple[int, str]]:
+    """Return the places in the chain of *author* and the ids of the records there."""
+    return [(row.seq, row.id) for row in _PLACES.all(connection, of_run=run, by=author)]
+
+
 def append_line(connection: Driven, run: str, line: Line) -> None:
     """Append *line* to the log of *run*; the caller has locked the run."""
     last = _LAST_LINE.first(connection, of_run=run)
@@ -112,6 +128,12 @@ def log_length(connection: Driven, run: str) -> int:
     """Return the number of lines in the log of *run*."""
     last = _LAST_LINE.first(connection, of_run=run)
     return 0 if last is None else last.place + 1
+
+
+def told_of(connection: Driven, run: str, since: int) -> list[str]:
+    """Return the authors whose records the log tells of from place *since* on, sorted."""
+    found = _TOLD_OF.all(connection, of_run=run, from_place=since)
+    return sorted(row.author for row in found)
 
 
 def digest_before(connection: Connection, run: str, place: int) -> str:

@@ -9,15 +9,16 @@ works behind a router at home, too. Who is there is learned from announcements a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
 from .. import canonical, fields
 from ..errors import RecordError
-from .heads import AUTHORS, Heads, decoded, encoded, lacking, root
+from .heads import AUTHORS, NONE, Heads, decoded, encoded, lacking, root
 from .limits import Buckets
+from .parts import ALL, ROOM, Told, compared, prefix_of, read, told
 from .refused import Refused
 from .replica import Received, Replica
 from .transport import REQUEST, Contact, Transport, TransportError
@@ -76,7 +77,8 @@ class Tally:
 @dataclass
 class _Known:
     """What is known of another peer: when it answered, how often it failed since, and until when it
-    is left alone, in seconds of the loop; and how many of this peer's own records it holds.
+    is left alone, in seconds of the loop; how many of this peer's own records it holds; and what it
+    announced last.
     """  # noqa: D205
 
     contact: Contact
@@ -86,6 +88,7 @@ class _Known:
     holds: int = 0
     refused: Refused = field(default_factory=Refused)  # of what it has
     declined: Refused = field(default_factory=Refused)  # by it
+    said: bytes = b""
 
 
 class Gossip:
@@ -186,15 +189,10 @@ class Gossip:
 
     async def _exchange(self, peer: str, known: _Known) -> None:
         mine = self._replica.heads()
-        asked = canonical.encode({"run": self._replica.run, "root": root(mine)})
-        answer = await self._one(peer, "heads", asked)
-        theirs, others = self._read(answer, mine)
-        for contact in others:
-            self._hear_of(contact)
+        theirs = await self._theirs(peer, mine)
         passed = known.refused.at(self._now())
         if wanted := {author for author, _ in lacking(theirs, mine)} - passed:
-            alone = {author: theirs[author] for author in passed & theirs.keys()}
-            refused = await self._pulled(peer, known, {**mine, **alone})
+            refused = await self._pulled(peer, known, sorted(wanted), mine)
             known.refused.note((), wanted - refused, self._now())
             mine = self._replica.heads()
         passed = known.declined.at(self._now()) & mine.keys() - {self._author}
@@ -204,7 +202,7 @@ class Gossip:
         if own is not None and not declined:
             known.holds = max(known.holds, own.upto)
         elif declined:  # what it has now it says itself
-            theirs, _ = self._read(await self._one(peer, "heads", asked), mine)
+            theirs = await self._theirs(peer, mine)
             short = {author for author, _ in lacking(mine, theirs)}
             known.declined.note(short - passed, mine.keys() - short, self._now())
             held = theirs.get(self._author)
@@ -213,17 +211,42 @@ class Gossip:
                 known.answered = self._now()  # it is there, and left alone longer each time
                 raise TransportError(f"peer {peer} refused {declined} records")
 
-    async def _pulled(self, peer: str, known: _Known, mine: Heads) -> set[str]:
-        """Pull what a peer has beyond *mine*; return the authors of whom something was refused."""
-        asked = canonical.encode({"run": self._replica.run, "heads": encoded(mine)})
+    async def _theirs(self, peer: str, mine: Heads) -> Heads:
+        """Return another's heads, and hear of those that it knows."""
+        answer = await self._told(peer, [ALL], root(mine))
+        for one in fields.sequence(answer["peers"], "peers", TOLD):
+            self._hear_of(_contact(one))
+        if answer["heads"] is None:
+            return mine
+
+        async def ask(prefixes: Sequence[str]) -> Told:
+            answer = await self._told(peer, prefixes, None)
+            return read(answer["heads"], answer["parts"])
+
+        return await compared(mine, read(answer["heads"], answer["parts"]), ask)
+
+    async def _told(
+        self, peer: str, prefixes: Sequence[str], mine: str | None
+    ) -> Mapping[str, object]:
+        """Return what another tells of parts; with the root of *mine*, whether it has the same."""
+        asked = canonical.encode({"parts": prefixes, "root": mine, "run": self._replica.run})
+        return _mapping(await self._one(peer, "heads", asked), ("heads", "parts", "peers"))
+
+    async def _pulled(
+        self, peer: str, known: _Known, wanted: Sequence[str], mine: Heads
+    ) -> set[str]:
+        """Pull what is new of some authors; return those of whom something was refused."""
         junk, refused = 0, set[str]()
         try:
-            async for batch in self._transport.ask(peer, "pull", asked):
-                received = self._received(batch, peer)
-                junk += len(received.refused)
-                refused |= received.authors
-                if junk > JUNK:
-                    raise TransportError(f"peer {peer} sent {junk} records that were refused")
+            for start in range(0, len(wanted), ROOM):
+                some = {each: mine.get(each, NONE) for each in wanted[start : start + ROOM]}
+                asked = canonical.encode({"heads": encoded(some), "run": self._replica.run})
+                async for batch in self._transport.ask(peer, "pull", asked):
+                    received = self._received(batch, peer)
+                    junk += len(received.refused)
+                    refused |= received.authors
+                    if junk > JUNK:
+                        raise TransportError(f"peer {peer} sent {junk} records that were refused")
         finally:
             known.refused.note(refused, (), self._now())
         return refused
@@ -243,11 +266,6 @@ class Gossip:
             refused += fields.whole(answer["refused"], "refused")
         return refused
 
-    def _read(self, answer: bytes, mine: Heads) -> tuple[Heads, Sequence[Contact]]:
-        found = _mapping(answer, ("heads", "peers"))
-        heads = mine if found["heads"] is None else decoded(found["heads"])
-        return heads, [_contact(one) for one in fields.sequence(found["peers"], "peers", TOLD)]
-
     async def _one(self, peer: str, method: str, request: bytes) -> bytes:
         """Return the only frame of an answer."""
         found: bytes | None = None
@@ -262,19 +280,26 @@ class Gossip:
     # ---------------------------------------------------------------------------- answering
 
     async def _heads(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
-        """Answer with this peer's heads, or none if they are the caller's; and with other peers."""
+        """Answer with this peer's heads of the parts that are asked for, or the parts in them.
+
+        Who says the root of its own heads is told of other peers, too, and no heads if it has them.
+        """
         self._hear_of(Contact(caller))
-        found = self._of_run(request, ("run", "root"))
-        mine = self._replica.heads()
-        same = fields.hexadecimal(found["root"], "root", 64) == root(mine)
-        peers = [[each.peer, list(each.addresses)] for each in self._others(caller)]
-        yield canonical.encode({"heads": None if same else encoded(mine), "peers": peers})
+        found, mine = self._of_run(request, ("parts", "root", "run")), self._replica.heads()
+        several = {prefix_of(one) for one in fields.sequence(found["parts"], "parts", ROOM)}
+        same, others = False, list[Contact]()
+        if found["root"] is not None:
+            same = fields.hexadecimal(found["root"], "root", 64) == root(mine)
+            others = self._others(caller)
+        answer = told(mine, () if same else sorted(several))
+        answer["peers"] = [[each.peer, list(each.addresses)] for each in others]
+        yield canonical.encode({**answer, "heads": None} if same else answer)
 
     async def _pull(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
-        """Answer with what the caller lacks."""
+        """Answer with what the caller lacks of the authors whose heads it sends."""
         del caller
         theirs = decoded(self._of_run(request, ("run", "heads"))["heads"])
-        for batch in self._replica.lacking(theirs):
+        for batch in self._replica.lacking({**self._replica.heads(), **theirs}):
             yield batch
 
     async def _push(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
@@ -335,10 +360,14 @@ class Gossip:
         with suppress(TransportError):
             said = await self._transport.announced()
             for name in sorted(said):
+                if name in self._known and self._known[name].said == said[name]:
+                    continue
                 with suppress(RecordError):
                     found = _mapping(said[name], ("addresses", "run"))
                     if found["run"] == self._replica.run[:16]:
                         self._hear_of(_contact([name, found["addresses"]]))
+                        if name in self._known:
+                            self._known[name].said = said[name]
 
     def _said(self) -> bytes:
         addresses = list(self._transport.me.addresses[:3])

@@ -10,7 +10,7 @@ from ..errors import RecordError
 from ..record import set_digest
 
 AUTHORS = 1500
-"""The most authors that heads may name, which fit into a frame: more make islands of their own."""
+"""The most authors that heads may name, which fit into a frame."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Head:
 
 Heads = Mapping[str, Head]
 """Heads by the key of the author."""
+
+NONE = Head(0, 0, set_digest(()))
+"""The head of an author of whom a peer has nothing."""
 
 
 def head_of(places: Iterable[tuple[int, str]]) -> Head:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -72,6 +73,7 @@ class LedgerReplica:
     run: str = field(init=False)
     _known: dict[str, Head] = field(default_factory=dict[str, Head], init=False)
     _room: Room = field(init=False)
+    _read: int = field(default=0, init=False)  # lines of the log that are in what is known
 
     def __post_init__(self) -> None:
         self.run = self.ledger.run(self.name).digest
@@ -79,12 +81,12 @@ class LedgerReplica:
         self._room = Room({author: sizes[author] for author in sizes if author != self.author})
 
     def heads(self) -> Heads:
-        """Return in brief what is here; only authors with other numbers of records are read."""
-        counts = self.ledger.counts(self.name)
-        for author, count in counts.items():
-            if author not in self._known or self._known[author].records != count:
-                self._known[author] = head_of(self.ledger.places(self.name, author))
-        return {author: self._known[author] for author in counts}
+        """Return in brief what is here; only authors of whom the log tells more are read."""
+        length, authors = self.ledger.news(self.name, self._read)
+        if length > self._read:
+            fresh = {each: head_of(self.ledger.places(self.name, each)) for each in authors}
+            self._known, self._read = {**self._known, **fresh}, length
+        return self._known
 
     def lacking(self, theirs: Heads) -> Iterator[bytes]:
         """Yield batches of what a peer with these heads lacks, what this peer measured first.
@@ -144,8 +146,9 @@ class _Batch:
         return full
 
     def encoded(self) -> bytes:
-        """Return the batch as bytes."""
-        return canonical.encode({"genomes": list(self._texts), "records": self.records})
+        """Return the batch as bytes, which are a fifth of its text."""
+        text = canonical.encode({"genomes": list(self._texts), "records": self.records})
+        return zlib.compress(text)
 
 
 def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str]]:
@@ -155,7 +158,7 @@ def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str
         RecordError: it is no batch at all.
     """
     try:
-        found = fields.mapping(canonical.decode(batch, limit=FRAME), "a batch", _BATCH)
+        found = fields.mapping(canonical.decode(_text(batch), limit=FRAME), "a batch", _BATCH)
     except ValueError as error:
         raise RecordError(f"a batch {error}") from None
     texts = fields.sequence(found["genomes"], "the genomes of a batch", ENTRIES)
@@ -167,6 +170,24 @@ def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str
         except RecordError as error:
             refused.append(f"a record breaks a rule: {error}")
     return genomes, records, refused
+
+
+def _text(batch: bytes) -> bytes:
+    """Return the text of a batch, which may be sent as it is; of an endless one the beginning.
+
+    Raises:
+        ValueError: it is neither a text nor a compressed one.
+    """
+    if batch[:1] == b"{":
+        return batch
+    stream = zlib.decompressobj()
+    try:
+        text = stream.decompress(batch, FRAME + 1)
+    except zlib.error as error:
+        raise ValueError(f"must be JSON or compressed JSON: {error}") from None
+    if len(text) <= FRAME and (not stream.eof or stream.unused_data):
+        raise ValueError("must be compressed JSON that is whole, with nothing behind it")
+    return text
 
 
 def _record(entry: object) -> Record:

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MOST_AUTHORS = 1000
+MOST_AUTHORS = 10_000
 """The most other authors of a run that a peer takes records of."""
 
-KEPT = 200
+KEPT = 2000
 """How many of these names are kept for senders that brought no other: newcomers bring their own."""
 
-OWN = 1 << 20
+OWN = 1 << 18
 """The characters of records and genomes that each author may fill, whatever others do."""
 
 POOL = 3 << 30
@@ -69,7 +69,7 @@ class Room:
         """Say why another name is not taken; None where it is."""
         free, brought = MOST_AUTHORS - len(self._filled), self._brought[sender]
         if free <= 0:
-            return f"is of the author {author[:12]}: there are {MOST_AUTHORS} authors already"
+            return f"is of the author {author[:12]}: there are {MOST_AUTHORS:,} authors already"
         if brought and brought >= max(0, free - KEPT):
             return (
                 f"is of the author {author[:12]}: its sender brought {brought} names, and of "

@@ -49,6 +49,11 @@ def test_a_run_is_kept_whole(server: Ledger, genome: Genome, identity: Identity)
     assert list(server.events("amber")) == [Asked(assignment), Finished(result)]
     assert server.genome(server.find_genome("amber", found[:8])) == genome
     assert list(server.problems("amber")) == []
+    assert server.ids("amber") == {record.id}
+    assert server.news("amber", 0) == (2, [identity.author])
+    assert server.news("amber", 2) == (2, [])
+    assert server.places("amber", identity.author) == [(0, record.id)]
+    assert [each for each, _ in server.entries("amber", identity.author)] == [record]
     server.create_run("copy", {"seed": 1})
     assert server.merge("copy", [record, record]).added == (record.id,)
     server.remove_run("amber")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -16,9 +18,10 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.record import Record
 from praxis_evolve.market.swarm import virtual
 from praxis_evolve.market.swarm.gossip import DEAR, FANOUT, JUNK, PUSHED, Gossip
+from praxis_evolve.market.swarm.heads import encoded
 from praxis_evolve.market.swarm.memory import MemoryTransport, Network
 from praxis_evolve.market.swarm.replica import LedgerReplica
-from praxis_evolve.market.swarm.transport import Contact, TransportError
+from praxis_evolve.market.swarm.transport import Contact, Handler, TransportError
 from praxis_evolve.tests.market.swarm.authors import (
     CLAIMS,
     RUN,
@@ -39,7 +42,7 @@ class Peer:
 
     def __init__(self, network: Network, number: int, contacts: Sequence[int] = ()) -> None:
         self.number, self.network = number, network
-        self.replica = Counters(f"{number:064x}")
+        self.replica = Counters(hashlib.sha256(name_of(number).encode()).hexdigest())
         self.begin(contacts)
 
     def begin(self, contacts: Sequence[int] = ()) -> None:
@@ -155,17 +158,20 @@ def test_a_simulation_replays_from_its_seed(seed: int) -> None:
 
 
 def test_peers_that_talk_nonsense_are_left_alone_and_harm_nobody() -> None:
-    nonsense = [b"", b"{}", b"\xff", canonical.encode({"heads": {"x": 1}, "peers": []}),
-                canonical.encode({"heads": None, "peers": [[1, 2]] * 9})]  # fmt: skip
+    told = canonical.encode
+    nonsense = [b"", b"{}", b"\xff", told({"heads": {"x": 1}, "parts": {}, "peers": []}),
+                told({"heads": None, "parts": {}, "peers": [[1, 2]] * 9}),
+                told({"heads": {}, "parts": {"zz": [1, "0" * 16]}, "peers": []}),
+                told({"heads": {}, "parts": {"00": [1, "0" * 16]}, "peers": []})]  # fmt: skip
 
     async def main() -> None:
         network = Network(9)
         peers = joined(network, 4)
         for number, text in enumerate(nonsense):
             liar = network.join(f"liar{number}")
-            babble = partial(_twice, text)
-            for method in ("heads", "pull", "push"):
-                liar.serve(method, babble)
+            liar.serve("heads", always(text))
+            for method in ("pull", "push"):
+                liar.serve(method, partial(_twice, text))
             await peers[number % 4].gossip.meet([Contact(f"liar{number}")])
             for method in ("heads", "pull", "who"):
                 with pytest.raises(TransportError):
@@ -177,6 +183,67 @@ def test_peers_that_talk_nonsense_are_left_alone_and_harm_nobody() -> None:
         assert sum(peer.gossip.tally.failures for peer in peers) >= len(nonsense)
 
     virtual.run(main())
+
+
+@pytest.mark.parametrize("unlike", [0, 1, 7, 40])
+def test_of_many_authors_only_what_differs_is_sent(unlike: int) -> None:
+    names = [hashlib.sha256(f"{number}".encode()).hexdigest() for number in range(400)]
+    there = Counters("f" * 64)
+    here = Counters("e" * 64)
+    for number, name in enumerate(names):
+        for counters in (there, here):
+            ahead = counters is there and number == 2 < unlike
+            if number >= unlike or (number % 2 == 0) == (counters is there):
+                counters.receive(canonical.encode({name: 4 if ahead else 3}))
+    moved = Counter[str]()
+
+    def watch(event: str) -> None:
+        _, _, what, *rest = event.split(" ")
+        moved[what] += int(rest[-1])
+
+    async def main() -> None:
+        network = Network(21, watch=watch)
+        gossips = [
+            Gossip(network.join(name), each, author=each.author, rng=Random(1))
+            for name, each in (("here", here), ("there", there))
+        ]
+        assert await gossips[0].exchange("there")
+
+    virtual.run(main())
+    assert here.upto == there.upto
+    assert set(here.upto) == set(names)
+    whole = len(canonical.encode(encoded(here.heads())))
+    needed = 300 if not unlike else 10_000 + 1000 * unlike
+    assert moved["asks"] + moved["brings"] < needed < whole
+
+
+def test_a_newcomer_pulls_thousands_of_authors_in_several_requests() -> None:
+    here, there = Counters("e" * 64), Counters("f" * 64)
+    names = [hashlib.sha256(f"{number}".encode()).hexdigest() for number in range(2500)]
+    there.receive(canonical.encode(dict.fromkeys(names, 2)))
+    pulls = list[str]()
+
+    async def main() -> None:
+        network = Network(
+            23, watch=lambda event: pulls.append(event) if "'pull'" in event else None
+        )
+        gossips = [
+            Gossip(network.join(name), each, author=each.author, rng=Random(1))
+            for name, each in (("here", here), ("there", there))
+        ]
+        assert await gossips[0].exchange("there")
+
+    virtual.run(main())
+    assert here.upto == dict.fromkeys(names, 2)
+    assert len(pulls) == 3
+
+
+def always(answer: bytes) -> Handler:
+    async def handler(caller: str, request: bytes) -> AsyncIterator[bytes]:
+        del caller, request
+        yield answer
+
+    return handler
 
 
 async def _twice(text: bytes, caller: str, request: bytes) -> AsyncIterator[bytes]:
@@ -255,7 +322,9 @@ def test_a_peer_that_drips_stops_nobody() -> None:
 
         async def heads(caller: str, request: bytes) -> AsyncIterator[bytes]:
             del caller, request
-            yield canonical.encode({"heads": {"f" * 64: [9, 9, "0" * 64]}, "peers": []})
+            yield canonical.encode(
+                {"heads": {"f" * 64: [9, 9, "0" * 64]}, "parts": {}, "peers": []}
+            )
 
         for method, handler in (("heads", heads), ("pull", drip), ("push", drip)):
             evil.serve(method, handler)

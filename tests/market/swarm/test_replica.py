@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
@@ -156,6 +158,9 @@ def test_a_large_history_comes_in_batches_that_fit(authors: Callable[[], Author]
     batches = list(one.replica().lacking({}))
     assert len(batches) > 1
     assert max(map(len, batches)) <= FRAME
+    texts = [zlib.decompress(batch) for batch in batches]
+    assert max(map(len, texts)) <= FRAME, "what is unpacked is bounded, too"
+    assert sum(map(len, batches)) < sum(map(len, texts)) / 3
     there = other.replica()
     assert sum(there.receive(batch).added for batch in batches) == len(one.ledger.records(RUN))
     assert one.ledger.digest(RUN) == other.ledger.digest(RUN)
@@ -227,6 +232,21 @@ def test_what_is_no_batch_is_refused(batch: bytes, authors: Callable[[], Author]
     assert target.ledger.records(RUN) == []
 
 
+PACKED = zlib.compress(batch_of([], []))
+
+
+def test_a_batch_may_be_compressed_and_nothing_else() -> None:
+    assert batch_in(PACKED) == batch_in(batch_of([], [])) == ([], [], [])
+    bomb = zlib.compress(b" " * (1 << 28))
+    assert len(bomb) < FRAME * 2
+    for other in (PACKED[:-1], PACKED + b"x", PACKED + PACKED, zlib.compress(PACKED), bomb, b""):
+        tracemalloc.start()
+        with pytest.raises(RecordError):
+            batch_in(other)
+        assert tracemalloc.get_traced_memory()[1] < 8 * FRAME
+        tracemalloc.stop()
+
+
 JUNK = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: (
@@ -239,7 +259,7 @@ JUNK = st.recursive(
 @given(data=st.binary(max_size=200), junk=JUNK)
 def test_no_bytes_crash_what_reads_batches(data: bytes, junk: object) -> None:
     with_junk = canonical.encode({"genomes": [], "records": [junk]})
-    for some in (data, with_junk, canonical.encode(junk)):
+    for some in (data, with_junk, zlib.compress(with_junk), canonical.encode(junk)):
         try:
             _, records, _ = batch_in(some)
         except RecordError:
@@ -264,6 +284,23 @@ def bloated(genome: Genome) -> Genome:
     """The same genome with entries that nobody visits, whose lineage takes room when written."""
     dead = [replace(genome.pool[0], lineage="\N{GRINNING FACE}" * 190) for _ in range(40)]
     return replace(genome, pool=(*genome.pool, *dead))
+
+
+def test_heads_follow_the_log(authors: Callable[[], Author]) -> None:
+    """What is read line by line is what a replica that reads all at once finds."""
+    one, other = authors(), authors()
+    replica, rng = one.replica(), Random(3)
+    for step in range(12):
+        source = rng.choice([one, other])
+        source.measure(step)
+        if rng.random() < 0.5:
+            sent(other.replica(), replica)
+        length, told_of = one.ledger.news(RUN, step)
+        several = [record for _, record in one.ledger.told(RUN, since=step)]
+        assert set(told_of) == {record.author for record in several if record}
+        assert length == sum(1 for _ in one.ledger.events(RUN))
+        assert replica.heads() == one.replica().heads()
+        assert one.ledger.counts(RUN) == {a: h.records for a, h in replica.heads().items()}
 
 
 def test_a_genome_is_stored_as_it_lives_and_can_be_read_again(

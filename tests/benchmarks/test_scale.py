@@ -1,0 +1,26 @@
+"""Swarms of the benchmark: a seed repeats event for event, and nothing acknowledged is lost."""
+
+import math
+
+from praxis_evolve.benchmarks.scale_simulated import Traffic, simulated
+
+
+def test_a_seed_repeats_and_another_differs() -> None:
+    one, again, other = (
+        simulated(8, seed=seed, records=8, seconds=20.0, churn=1.0) for seed in (5, 5, 6)
+    )
+    assert one == again
+    assert one.trace != other.trace
+    for found in (one, other):
+        assert found.kills + found.partitions > 5
+        assert found.acknowledged > 4
+        assert found.lost == 0
+        assert math.isfinite(found.quiet)
+
+
+def test_bytes_are_counted_by_method() -> None:
+    traffic = Traffic()
+    for line in ("0.5 a:1 asks b 'heads' 40", "0.6 a:1 begins 0", "0.7 a:1 brings 100",
+                 "0.8 b:2 asks a 'pull' 7", "0.9 a:1 brings 3", "1.0 a joins 0"):  # fmt: skip
+        traffic(line)
+    assert traffic.bytes == {"asks heads": 40, "answers heads": 103, "asks pull": 7}
