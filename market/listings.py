@@ -54,8 +54,8 @@ class Listing:
     """A thing of the catalog of a run: what it is, who offers it, how it does, who has it.
 
     ``source`` is its version and the SHA-256 of its source, ``share`` the chance to be drawn for
-    its slot, None where it cannot be told. ``measured`` are the authors with a result of a genome
-    that uses it, ``able`` those and whoever says to have the same catalog as one of them.
+    its ``slot``, None where it was not tried there. ``measured`` are the authors with a result of a
+    genome that uses it, ``able`` those and whoever says to have the same catalog as one of them.
     """
 
     name: str
@@ -65,6 +65,7 @@ class Listing:
     source: str
     maker: Maker
     use: Use
+    slot: str
     share: float | None
     measured: tuple[str, ...]
     able: tuple[str, ...]
@@ -172,17 +173,19 @@ def listings(
     """Return what is listed of a *catalog*, what is used most by the best genomes first."""
     measured, able = owned
     drawn = dict[Trait, float]()
-    for slot in {trait_of(declared).slot for declared in catalog}:
+    for slot in {trait.slot for declared in catalog for trait in places_of(declared)}:
         drawn |= {share.trait: share.share for share in shares.of(slot)}
-    found = [
-        Listing(
-            declared.name, declared.kind, declared.family, declared.paper,
-            catalog.sources[declared.name], makers[declared.name], uses.of({declared.name}),
-            drawn.get(trait_of(declared)), _sorted(measured.get(declared.name)),
-            _sorted(able.get(declared.name)),
-        )
-        for declared in catalog
-    ]  # fmt: skip
+
+    def listing(declared: Declaration) -> Listing:
+        name, places = declared.name, places_of(declared)
+        place = next((trait for trait in places if trait in drawn), places[0])
+        return Listing(
+            name, declared.kind, declared.family, declared.paper, catalog.sources[name],
+            makers[name], uses.of({name}), place.slot, drawn.get(place),
+            tuple(sorted(measured.get(name, ()))), tuple(sorted(able.get(name, ()))),
+        )  # fmt: skip
+
+    found = map(listing, catalog)
     return sorted(found, key=lambda each: (*_rank(each.use), each.family, each.name))
 
 
@@ -195,16 +198,12 @@ def made(found: Iterable[Listing], uses: Uses) -> list[Made]:
     return sorted(boards, key=lambda each: (*_rank(each.use), each.maker))
 
 
-def trait_of(declared: Declaration) -> Trait:
-    """Return the trait of a genome that has a thing in its place."""
-    if declared.kind == "block":
-        return block_trait(declared)
-    return part_trait(declared.kind, declared)
+def places_of(declared: Declaration) -> list[Trait]:
+    """Return the traits of genomes with a thing in one of its places, the usual place first."""
+    if declared.kind != "block":
+        return [part_trait(declared.kind, declared)]
+    return [block_trait(declared), *([part_trait("prelude", declared)] if declared.prelude else [])]
 
 
 def _rank(use: Use) -> tuple[float, float, float]:
     return -(use.of_best.mean if use.of_best else 0.0), -use.lift, -use.flops
-
-
-def _sorted(names: Collection[str] | None) -> tuple[str, ...]:
-    return tuple(sorted(names or ()))

@@ -20,7 +20,7 @@ from praxis_evolve.market.listings import (
     made,
     owners,
     parts_of,
-    trait_of,
+    places_of,
 )
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.search.intervals import proportion
@@ -66,7 +66,8 @@ def test_a_use_counts_works_flops_and_genomes(
         assert found.of_all == proportion(len(using), len(pools))
         best = sorted(pools)[: -(-len(pools) // BEST)]
         assert found.of_best == proportion(len(set(using) & set(best)), len(best))
-        assert found.of_best and found.of_all
+        assert found.of_best
+        assert found.of_all
         assert found.lift == found.of_best.mean - found.of_all.mean
     nobody = Uses(parts, [], price, {}).of({"mixer"})
     assert (nobody.results, nobody.of_best, nobody.of_all, nobody.lift) == (0, None, None, 0.0)
@@ -122,8 +123,9 @@ def test_everything_of_the_catalog_is_listed_with_its_share(
         declared = catalog[each.name]
         assert each.source == catalog.sources[each.name]
         assert each.use == uses.of({each.name})
-        shares = {share.trait: share.share for share in known.of(trait_of(declared).slot)}
-        assert each.share == shares[trait_of(declared)]
+        (place,) = places_of(declared)
+        shares = {share.trait: share.share for share in known.of(place.slot)}
+        assert (each.slot, each.share) == (place.slot, shares[place])
     parts = [each.use.of_best.mean for each in found if each.use.of_best]
     assert parts == sorted(parts, reverse=True)
     (mixer,) = (each for each in found if each.name == "mixer")
@@ -139,3 +141,19 @@ def test_makers_are_ranked_by_what_the_best_use_of_them(
     assert (second.maker, second.blocks) == (OTHERS, 1)
     assert second.use == uses.of({"other"})
     assert first.use.of_all == proportion(len(pools), len(pools))  # each genome counts once
+
+
+def test_a_block_that_only_stands_before_others_has_its_share_there(catalog: Catalog) -> None:
+    before = replace(catalog["other"], prelude=True, mixes=False)
+    several = catalog.only(["mixer", "pre", "rmsnorm", "token"]).extended(before)
+    pools = {
+        name: Genome((Entry(Part("mixer", {"heads": 1}), part),), (Visit(0),), Stack(width=32))
+        for name, part in (("a", None), ("b", Part("other", {"heads": 1})))
+    }
+    places = {"a": 0.2, "b": 0.8}
+    known = Shares(places, Traits({name: traits(g, several) for name, g in pools.items()}))
+    uses = Uses(parts_of(pools, several), [], price, places)
+    found = listings(several, uses, known, dict.fromkeys(several.sources, OURS), ({}, {}))
+    (other,) = (each for each in found if each.name == "other")
+    shares = {share.trait.value: share.share for share in known.of("prelude")}
+    assert (other.slot, other.share) == ("prelude", shares["other"])
