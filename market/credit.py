@@ -8,8 +8,8 @@ all agree on but what one peer saw: it pays what this peer measured again and fo
 the claim was here before it asked. Nobody else's word counts, not even that of trusted authors, who
 could vouch for their other names.
 
-And it pays an author only who was found right often enough and seldom wrong, as trust asks for: of
-many names that guess at one work each something else, one is right.
+And it pays an author only who was found right several times and seldom wrong: of many names that
+guess at one work each something else, one is right.
 
 A work is paid once, whatever weights it is said to have begun with. Whoever measured what others
 did, too, cannot be told from one who copied them, so of k names that are right each gets half of
@@ -36,11 +36,17 @@ from ..search.scores import TRUSTED
 from ..search.work import Key
 from .chain import forked
 from .record import Record
-from .trust import TOLERANCE, Tally, Trust, Work, agree, work_of
+from .trust import ERRING, TOLERANCE, Tally, Trust, Work, agree, work_of
 from .witness import Witness
 
 PASSES = 3
 """Training takes so many times the operations of a forward pass: a backward one takes twice it."""
+
+PROVEN = 3
+"""How many works of an author must have been found right before any earns credit.
+
+A guess within the tolerance is right about one in thirty times, three by one name one in 27,000.
+"""
 
 Standing = Literal["own", "proven", "not proven", "forked"]
 
@@ -239,7 +245,8 @@ class _Fold:
             return "own"
         if author in self._forks:
             return "forked"
-        return "proven" if self._tallies[author].believed else "not proven"
+        right, wrong = self._tallies[author]
+        return "proven" if right >= max(PROVEN, ERRING * wrong) else "not proven"
 
 
 def _answers(records: Iterable[Record]) -> _Answers:

@@ -12,7 +12,7 @@ from ..market.listings import Listing, Made, Use
 from .naming import title_of
 from .quantities import amount
 from .table import Cell, Column, Table
-from .theme import BLUE, INK, MUTED, figure
+from .theme import BLUE, INK, figure
 
 MOST = 40
 """How many blocks the figure shows."""
@@ -50,12 +50,13 @@ def parts_of_best(listings: Sequence[Listing]) -> go.Figure:
 
 
 def _of_all(rows: Sequence[tuple[int, Listing]]) -> go.Scatter:
+    found = [(row, each.use.of_all) for row, each in rows if each.use.of_all]
     return go.Scatter(
-        x=[100 * each.use.of_all.mean for _, each in rows if each.use.of_all],
-        y=[row for row, _ in rows],
+        x=[100 * part.mean for _, part in found],
+        y=[row for row, _ in found],
         mode="markers",
-        name="of all",
-        marker={"color": MUTED, "symbol": "line-ns-open", "size": 14},
+        name=f"of all, n = {found[0][1].count}" if found else "of all",
+        marker={"color": INK, "symbol": "line-ns-open", "size": 14, "line": {"width": 2}},
         hoverinfo="x",
     )
 
@@ -66,7 +67,7 @@ def _of_best(rows: Sequence[tuple[int, Listing]]) -> go.Scatter:
         x=[100 * part.mean for _, _, part in found],
         y=[row for row, _, _ in found],
         mode="markers",
-        name="of the best tenth, 95 %",
+        name=f"of the best tenth, 95 %, n = {found[0][2].count}" if found else "of the best tenth",
         error_x={
             "type": "data",
             "symmetric": False,

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.cost import Costs
-from praxis_evolve.market.credit import PASSES, Account, accounts, price_of
+from praxis_evolve.market.credit import PASSES, PROVEN, Account, accounts, price_of
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.trust import ERRING, STANDING, TOLERANCE
@@ -41,7 +41,7 @@ class Said(NamedTuple):
 
 
 BASE = tuple(Said(number) for number in range(100, 100 + STANDING))
-"""Works that prove an author, and are worth nothing in these tests."""
+"""Works that prove an author and let it be believed, and are worth nothing in these tests."""
 
 
 def genome(number: int) -> str:
@@ -131,10 +131,10 @@ def test_who_is_believed_cannot_vouch_for_its_other_name():
 
 
 def test_credit_begins_when_an_author_is_proven_and_then_counts_from_the_first_work():
-    works = [Said(number) for number in range(STANDING + 1)]
-    for count in range(STANDING + 2):
+    works = [Said(number) for number in range(PROVEN + 2)]
+    for count in range(PROVEN + 3):
         theirs = says(ONE, *works)
-        wanted = 2.0**count - 1 if count >= STANDING else 0.0
+        wanted = 2.0**count - 1 if count >= PROVEN else 0.0
         assert credit_of([*says(ME, *works[:count]), *theirs], ONE, early=theirs) == wanted
 
 
@@ -143,10 +143,17 @@ def test_many_names_that_guess_earn_nothing_by_the_one_that_is_right():
     guesses = [
         record
         for step, name in enumerate(names)
-        for record in says(name, Said(1, 1.97 + step * TOLERANCE), Said(2, 2.02 - step * TOLERANCE))
+        for record in says(
+            name,
+            Said(1, 1.97 + step * TOLERANCE),
+            Said(2, 2.02 - step * TOLERANCE),
+            Said(3, 1.97 + 7 * step % 60 * TOLERANCE),
+            Said(4, 1.97 + 11 * step % 60 * TOLERANCE),
+        )
     ]
-    found = accounts([*says(ME, Said(1), Said(2)), *guesses], seen(guesses), price)
-    assert any(account.right for account in found)
+    mine = says(ME, *(Said(number) for number in range(1, 5)))
+    found = accounts([*mine, *guesses], seen(guesses), price)
+    assert sum(account.right for account in found) > 4
     assert all(account.credit == 0 for account in found if account.author != ME.author)
 
 
@@ -245,7 +252,7 @@ CLAIMS = st.builds(
     st.sampled_from([0, 0, 9]),
 )  # fmt: skip
 CHAINS = st.lists(st.lists(CLAIMS, max_size=6), min_size=2, max_size=4)
-BASES = st.sampled_from([STANDING - 2, STANDING, 2 * ERRING])
+BASES = st.sampled_from([PROVEN - 2, PROVEN, 2 * ERRING])
 
 
 def world(chains: Sequence[Sequence[Said]], base: int, rng: Random) -> tuple[list[Record], Witness]:
@@ -298,7 +305,7 @@ def plain_credit(records: Sequence[Record], early: frozenset[str]) -> dict[str, 
         author: [sum(place[0] == author for place in each) for each in (right, wrong)]
         for author in {record.author for record in records}
     }
-    proven = {a for a, (r, w) in tallies.items() if r >= STANDING and r >= ERRING * w}
+    proven = {a for a, (r, w) in tallies.items() if r >= PROVEN and r >= ERRING * w}
     found = dict.fromkeys(tallies, 0.0)
     for number in range(5):
         if any(name == genome(number) for name, _ in mine):

@@ -47,6 +47,9 @@ def test_the_figure_has_a_row_for_each_block_that_genomes_use(market: Market) ->
     assert [each.name for each in used(market.listings)] == ["attention", "glu"]
     drawn: Any = json.loads(str(parts_of_best(market.listings).to_json()))
     every, best = drawn["data"]
+    assert [trace["name"] for trace in (every, best)] == [
+        "of all, n = 100", "of the best tenth, 95 %, n = 10"
+    ]  # fmt: skip
     assert every["x"] == pytest.approx([7.0, 3.0])
     assert best["x"] == pytest.approx([70.0, 30.0])
     bars = best["error_x"]
