@@ -31,10 +31,14 @@ def market_of(run: Opened) -> Market:
         run.catalog, uses, shares_of(run), makers(), owners(records, parts, _here(run))
     )
     seen = witness(run.ledger.told(run.name), run.plan.identify)
+    best = best_of(run)
+    line = frozenset[str]() if best is None else seen.line(best)
     return Market(
         tuple(found),
-        tuple(accounts(records, seen, price, best=best_of(run))),
+        tuple(accounts(records, seen, price, line=line)),
         tuple(made(found, uses)),
+        best,
+        line,
     )
 
 

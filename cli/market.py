@@ -11,12 +11,12 @@ import typer
 from .errors import CliError, Code
 from .options import JSON, NAME, RUN, STORE, named, store_of
 from .output import answer, answer_json, answer_table
+from .places import short
 
 if TYPE_CHECKING:
     from ..market.credit import Account
     from ..market.listings import Listing, Made, Market, Use
     from ..search.intervals import Summary
-    from .context import Opened
 
 USE = ("results>", "FLOPs>", "of the best>", "of all>")
 BLOCKS = (
@@ -55,12 +55,12 @@ def market(
 ) -> None:
     """Show the blocks of a run with use, share and makers, and the credit of its contributors."""
     from .context import opened
-    from .listed import best_of, market_of
+    from .listed import market_of
 
     with opened(store_of(store), named(name, run)) as found:
         shown = _chosen(market_of(found), family or [], author or [])
         if json:
-            answer_json("market/1", **_document(found, shown, best_of(found)))
+            answer_json("market/1", **_document(found.name, shown))
             return
         _tables(shown, everything=everything)
 
@@ -102,6 +102,12 @@ def _tables(found: Market, *, everything: bool) -> None:
         answer(f"{idle} more that no result has used: --all")
     answer("")
     answer_table(CONTRIBUTORS, list(map(_account_row, found.contributors)))
+    if found.best is not None:
+        part = sum(each.ancestors for each in found.contributors if each.standing == "own")
+        answer(
+            f"of the best, {short(found.best)}, and its ancestors, {len(found.line)} in all, this "
+            f"peer has {part:.3g}"
+        )
     answer("")
     answer_table(MAKERS, list(map(_maker_row, found.makers)))
     answer("")
@@ -157,10 +163,11 @@ def _part(found: Summary | None, *, ends: bool = False) -> str:
     return f"{part} ({100 * found.low:.0f} to {100 * found.high:.0f})" if ends else part
 
 
-def _document(run: Opened, found: Market, best: str | None) -> dict[str, Any]:
+def _document(run: str, found: Market) -> dict[str, Any]:
     return {
-        "run": run.name,
-        "best": best,
+        "run": run,
+        "best": found.best,
+        "best_line": sorted(found.line),
         "blocks": [_listing_json(each) for each in found.listings],
         "contributors": [_account_json(each) for each in found.contributors],
         "block_authors": [

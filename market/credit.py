@@ -97,15 +97,15 @@ def price_of(costs: Mapping[str, Costs], ladder: Ladder) -> Price:
 
 
 def accounts(
-    records: Iterable[Record], seen: Witness, price: Price, *, best: str | None = None
+    records: Iterable[Record], seen: Witness, price: Price, *, line: Collection[str] = ()
 ) -> list[Account]:
     """Return the accounts of all authors, those with most credit first.
 
     They hang on the set of the records, not on their order, nor on how often each is there; and
-    on what this peer has *seen*. Ancestors are those of the genome *best*.
+    on what this peer has *seen*. *line* are the best genome and its ancestors.
     """
     fold = _Fold(list({record.id: record for record in records if record.genuine}.values()), seen)
-    found = fold.accounts(price, frozenset() if best is None else seen.line(best))
+    found = fold.accounts(price, line)
     return sorted(found, key=lambda a: (-a.credit, -a.trusted, -a.agreed, -a.claimed, a.author))
 
 

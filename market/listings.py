@@ -82,11 +82,16 @@ class Made:
 
 @dataclass(frozen=True)
 class Market:
-    """What is listed, who did the work, and who offers what is listed, the first of each first."""
+    """What is listed, who did the work, and who offers what is listed, the first of each first.
+
+    ``best`` is the best genome, if there is one, and ``line`` it and its ancestors.
+    """
 
     listings: tuple[Listing, ...]
     contributors: tuple[Account, ...]
     makers: tuple[Made, ...]
+    best: str | None
+    line: frozenset[str]
 
 
 class Uses:

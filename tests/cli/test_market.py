@@ -47,7 +47,10 @@ def test_a_lone_peer_has_the_credit_of_all_that_it_did(cli: Cli, tiny: Tiny) -> 
     assert own["standing"] == "own"
     assert own["credit_flops"] == own["trusted_flops"] == own["claimed_flops"] > 0
     assert own["agreed_flops"] == 0
-    assert own["ancestors"] >= 1  # of the best, and it bred all of them
+    assert own["ancestors"] == len(found["best_line"]) >= 1  # it bred all of them
+    assert found["best"] in found["best_line"]
+    said = f"and its ancestors, {len(found['best_line'])} in all, this peer has"
+    assert said in cli("market", "tiny", "--store", tiny.url).out
     assert found["best"] == cli("winners", "--store", tiny.url, "--json").json["winner"]
 
 

@@ -208,6 +208,13 @@ def test_what_is_believed_unchecked_is_trusted_but_no_credit_and_goes_when_its_a
     assert after.trusted == after.credit == 0.0
 
 
+def test_who_never_asked_sees_what_names_agree_on_and_nothing_else():
+    theirs = [record for author in (ONE, TWO) for record in says(author, *BASE, Said(3))]
+    for account in accounts(theirs, Witness(frozenset(), frozenset(), frozenset(), {}, {}), price):
+        assert account.agreed == 4.0
+        assert account.credit == account.trusted == 0.0
+
+
 def test_most_names_agree_or_nobody_does():
     def agreed(*bits: float) -> list[float]:
         names = [named(number) for number in range(len(bits))]
@@ -229,11 +236,12 @@ def test_who_brought_or_bred_an_ancestor_of_the_best_has_a_part_in_it():
     bred = {genome(number): frozenset({ME.author}) for number in (3, 4)}
     early = frozenset(record.id for record in theirs)
     witness = Witness(frozenset({ME.author}), early, early, bred, line)
-    found = by_author(accounts([*mine, *theirs, *late], witness, price, best=genome(4)))
+    best = witness.line(genome(4))
+    found = by_author(accounts([*mine, *theirs, *late], witness, price, line=best))
     parts = {name: account.ancestors for name, account in found.items()}
     assert parts == {ME.author: 2.0, ONE.author: 1.0, TWO.author: 0.0}
     wrong = says(ME, Said(1, 1.0))
-    found = by_author(accounts([*wrong, *theirs], witness, price, best=genome(4)))
+    found = by_author(accounts([*wrong, *theirs], witness, price, line=best))
     assert found[ONE.author].ancestors == 0.0
 
 

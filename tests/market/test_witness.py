@@ -6,6 +6,7 @@ from praxis_evolve.blocks.registry import Catalog
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Entry, Genome, Part, Stack, Visit
 from praxis_evolve.genome.identity import genome_id
+from praxis_evolve.market.credit import accounts
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.record import FIRST, Record, sign
@@ -90,6 +91,23 @@ def test_a_record_that_counts_otherwise_later_is_no_later_record(
     (record,) = peer.others[other.author]
     ledger.append_weights("r", {record: 1.0})
     assert peer.seen().early == late_ask.early == {before}
+
+
+def test_a_claim_that_is_audited_is_paid_and_one_that_came_after_the_audit_is_not(
+    ledger: Ledger, catalog: Catalog, identity: Identity
+) -> None:
+    peer, other, late = Peer(ledger, catalog, identity), Identity.new(), Identity.new()
+    several = [made(heads, name) for name in ("mixer", "other") for heads in (1, 2, 4)]
+    for genome in several:
+        peer.hear(other, genome)
+    for genome in several[:4]:
+        peer.ask(genome, origin="audit")
+        peer.publish(genome)
+    for genome in several:
+        peer.hear(late, genome)
+    found = accounts(ledger.records("r"), peer.seen(), lambda result: 1.0)
+    credit = {account.author: account.credit for account in found}
+    assert credit == {identity.author: 4.0, other.author: 4.0, late.author: 0.0}
 
 
 def test_births_here_are_known_with_their_parents_and_the_line_goes_on_to_what_others_brought(

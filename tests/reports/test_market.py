@@ -40,7 +40,7 @@ def market() -> Market:
     unknown = replace(listings[2], name="mlp", share=None, use=Use(0, 0.0, None, None))
     account = Account("ab" * 32, "own", 9, 1, 0, 0, 4e9, 3e9, 3e9, 1e9, 2.5)
     makers = (Made(OURS, 3, listings[0].use), Made(stranger, 1, listings[1].use))
-    return Market((*listings, unknown), (account,), makers)
+    return Market((*listings, unknown), (account,), makers, None, frozenset())
 
 
 def test_the_figure_has_a_row_for_each_block_that_genomes_use(market: Market) -> None:
