@@ -24,6 +24,7 @@ worth.
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,16 @@ class _Fold:
         self._every_fork = forked(records)
         self._forks = self._every_fork - seen.own
         self._answers = _answers(records)
-        self._measured = {_key(work) for work in self._answers if self._own(work) is not None}
+        self._sound = {
+            work: {name: said.sound for name, said in answers.items() if said.sound}
+            for work, answers in self._answers.items()
+        }
+        self._mine = {
+            work: said[min(own)][0].result
+            for work, said in self._sound.items()
+            if (own := seen.own & said.keys())
+        }
+        self._measured = set(map(_key, self._mine))
         self._tallies = self._tallied()
         self._weights = Trust(records, min(seen.own, default=""), seen.own).weights()
 
@@ -164,16 +174,7 @@ class _Fold:
 
     def _claimed(self) -> set[tuple[Key, str]]:
         """Return who claims what, each work once."""
-        return {(_key(work), name) for work in self._answers for name in self._sound(work)}
-
-    def _sound(self, work: Work) -> Mapping[str, Sequence[Record]]:
-        """Return who has a fitness of a work, with the records that say so."""
-        return {name: a.sound for name, a in self._answers[work].items() if a.sound}
-
-    def _own(self, work: Work) -> Result | None:
-        """Return what this peer measured itself, None where it did not or failed."""
-        mine = (said for name, said in sorted(self._sound(work).items()) if name in self._seen.own)
-        return next((said[0].result for said in mine), None)
+        return {(_key(work), name) for work, said in self._sound.items() for name in said}
 
     def _right(self, work: Work, author: str) -> bool | None:
         """Return whether an author is right by what this peer measured itself, if it did.
@@ -181,8 +182,8 @@ class _Fold:
         Who says several things of one work is right with none. What came after this peer had asked
         may be a copy, which proves nothing.
         """
-        own, said = self._own(work), self._answers[work][author].sound
-        if own is None or not said or author in self._seen.own:
+        own, said = self._mine.get(work), self._sound[work][author]
+        if own is None or author in self._seen.own:
             return None
         if not all(agree(own, record.result) for record in said):
             return False
@@ -191,14 +192,14 @@ class _Fold:
     def _tallied(self) -> Mapping[str, Tally]:
         """Return how often each author was right and wrong by what this peer measured itself."""
         verdicts = Counter(
-            (name, self._right(work, name)) for work, said in self._answers.items() for name in said
+            (name, self._right(work, name)) for work, said in self._sound.items() for name in said
         )
         authors = {record.author for record in self._records}
         return {name: Tally(verdicts[name, True], verdicts[name, False]) for name in authors}
 
     def _credited(self, work: Work) -> _Groups:
         """Return who did a work: this peer, and proven authors who said so before it asked."""
-        said = self._sound(work)
+        said = self._sound[work]
         return [
             [name for name in said if name in self._seen.own],
             [n for n in said if self._standing(n) == "proven" and self._right(work, n)],
@@ -208,20 +209,17 @@ class _Fold:
         """Return who did a work as far as this peer believes, its own measurement first."""
         if _key(work) in self._measured:
             return self._credited(work)
-        return [[], [name for name, said in self._sound(work).items() if self._counts(said)]]
+        return [[], [name for name, said in self._sound[work].items() if self._counts(said)]]
 
     def _agreed(self, work: Work) -> _Groups:
         """Return the names that found the same, if they are most of those who measured a work."""
         said = {
             name: [record.result.bits_per_byte or 0.0 for record in records]
-            for name, records in self._sound(work).items()
+            for name, records in self._sound[work].items()
             if name not in self._every_fork
         }
-        found = list[str]()
-        for low in sorted(min(bits) for bits in said.values()):
-            here = [n for n, b in said.items() if low <= min(b) and max(b) <= low + TOLERANCE]
-            found = max(found, here, key=len)
-        return [found if len(found) > max(1, len(said) / 2) else []]
+        same = nearest({n: min(b) for n, b in said.items() if max(b) - min(b) <= TOLERANCE})
+        return [same if len(same) > max(1, len(said) / 2) else []]
 
     def _bringers(self, genome: str) -> list[str]:
         """Return who bred a genome here, and whose records of it were here before it was used."""
@@ -247,6 +245,14 @@ class _Fold:
             return "forked"
         right, wrong = self._tallies[author]
         return "proven" if right >= max(PROVEN, ERRING * wrong) else "not proven"
+
+
+def nearest(values: Mapping[str, float]) -> list[str]:
+    """Return the most names whose values are within the tolerance, of several such the least."""
+    ordered = sorted((value, name) for name, value in values.items())
+    bits = [value for value, _ in ordered]
+    groups = (range(n, bisect_right(bits, low + TOLERANCE)) for n, low in enumerate(bits))
+    return [ordered[place][1] for place in max(groups, key=len, default=())]
 
 
 def _answers(records: Iterable[Record]) -> _Answers:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.cost import Costs
-from praxis_evolve.market.credit import PASSES, PROVEN, Account, accounts, price_of
+from praxis_evolve.market.credit import PASSES, PROVEN, Account, accounts, nearest, price_of
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.trust import ERRING, STANDING, TOLERANCE
@@ -227,6 +227,16 @@ def test_most_names_agree_or_nobody_does():
     assert agreed(2.0, 1.0) == [0.0, 0.0]
     assert agreed(2.0, 1.0, 2.0) == [4.0, 0.0, 4.0]
     assert agreed(2.0, 1.0, 2.0, 1.0) == [0.0] * 4
+
+
+@given(st.lists(st.integers(0, 40), max_size=12))
+def test_the_nearest_names_are_the_largest_group_within_the_tolerance(steps: list[int]) -> None:
+    values = {str(n): 2.0 + step * TOLERANCE / 4.5 for n, step in enumerate(steps)}
+    found = nearest(values)
+    within = [values[name] for name in found]
+    assert not found or max(within) - min(within) <= TOLERANCE
+    groups = [[v for v in values.values() if 0 <= v - low <= TOLERANCE] for low in values.values()]
+    assert len(found) == max(map(len, groups), default=0)
 
 
 def test_who_brought_or_bred_an_ancestor_of_the_best_has_a_part_in_it():
