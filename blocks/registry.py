@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
 from .attention.catalog import DECLARATIONS as ATTENTION
@@ -127,10 +127,15 @@ def installed() -> Catalog:
     Raises:
         CatalogError: two declarations have one name, or an entry point names something else.
     """
-    return Catalog((*OWN, *_third_party()))
+    return Catalog((*OWN, *(declaration for _, declaration in third_party())))
 
 
-def _third_party() -> Iterator[Declaration]:
+def third_party() -> Iterator[tuple[EntryPoint, Declaration]]:
+    """Yield what other distributions offer, each with the entry point that names it.
+
+    Raises:
+        CatalogError: an entry point names something else.
+    """
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda e: (e.name, e.value)):
         found: object = entry.load()
         several = cast("tuple[object, ...]", found if isinstance(found, tuple) else (found,))
@@ -140,4 +145,4 @@ def _third_party() -> Iterator[Declaration]:
                     f"entry point {entry.name!r} = {entry.value!r} must name a Declaration or a "
                     f"tuple of them, but names {declaration!r}"
                 )
-            yield declaration
+            yield entry, declaration

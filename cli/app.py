@@ -16,6 +16,7 @@ from .doctor import doctor
 from .errors import CliError, Code
 from .export import export
 from .importances import importances
+from .market import market
 from .options import Listening
 from .output import notice
 from .peer import peer, relay
@@ -78,6 +79,7 @@ for command in (
     status,
     winners,
     shares,
+    market,
     importances,
     show,
     report,

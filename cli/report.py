@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,15 +42,15 @@ def write_report(run: Opened, out: Path | None) -> Path:
         CliError: something else is there, or the file cannot be written.
     """
     from ..reports.page import write_page
+    from .listed import market_of
     from .places import report_file
     from .view import command_of, genomes, view
 
     path = out or report_file(run.folder)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_page(
-            path, view(run, command_of(run.folder)), genomes(run), run.catalog, version=__version__
-        )
+        shown = replace(view(run, command_of(run.folder)), market=market_of(run))
+        write_page(path, shown, genomes(run), run.catalog, version=__version__)
     except FileExistsError as error:
         raise CliError(str(error), code=Code.USAGE) from error
     except OSError as error:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..market.listings import Market
+
 Outcome = Literal["beat", "did not beat", "cannot tell"]
 """What the finals say of the winner against the baselines."""
 
@@ -87,7 +89,8 @@ class RunView:
     ``facts`` are (label, value) pairs in the order in which they are shown; ``command`` is the
     line that started the run; ``started`` is text as it shall be read; ``context`` (tokens) and
     ``vocabulary`` are what costs are computed for; ``outcome`` and ``verdict`` say in a word and
-    in a sentence whether the winner beat the baselines. One objective has no ``volume``.
+    in a sentence whether the winner beat the baselines. One objective has no ``volume``; without a
+    ``market`` nothing is shown of it.
     """
 
     name: str
@@ -109,3 +112,4 @@ class RunView:
     volume: Volume | None = None
     context: int = 128
     vocabulary: int = 256
+    market: Market | None = None

@@ -9,11 +9,13 @@ import plotly.graph_objects as go
 
 from ..blocks.registry import Catalog
 from ..genome.graph import Genome
+from ..market.listings import Market
 from .composition import portions, portions_table
 from .front import front_table, pareto_front
 from .genome_picture import genome_picture
 from .layers import layers_text
 from .lineage import lineage, lineage_of, lineage_table
+from .market import contributors_table, listings_table, makers_table, parts_of_best, used
 from .model import RunView
 from .naming import short_names
 from .progress import Axis, evaluations_table, progress, rungs_of
@@ -82,6 +84,8 @@ def panels(
                 (View("", lineage(line, names)),),
                 (lineage_table(line, names),),
             )
+    if run.market is not None and used(run.market.listings):
+        yield _market(run.market)
 
 
 def _picture(run: RunView, genome: Genome, catalog: Catalog) -> Panel:
@@ -149,4 +153,20 @@ def _progress(run: RunView, names: Mapping[str, str]) -> Panel:
         views,
         (evaluations_table(run.evaluations, names),),
         half=True,
+    )
+
+
+def _market(market: Market) -> Panel:
+    return Panel(
+        "market",
+        "Market of blocks",
+        "Farther right is used by more of the best tenth of the genomes, with the 95 % interval; "
+        "ticks are parts of all genomes. Genomes are relatives, so the intervals are too narrow, "
+        "and a part is no effect. Credit of contributors is what this peer measured again.",
+        (View("", parts_of_best(market.listings)),),
+        (
+            listings_table(market.listings),
+            contributors_table(market.contributors),
+            makers_table(market.makers),
+        ),
     )

@@ -1,4 +1,4 @@
-"""Means and their intervals over a few seeds, by Student's t; exact and without scipy."""
+"""Means over a few seeds and parts of a count, with their intervals; without scipy."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from statistics import fmean, stdev
+from statistics import NormalDist, fmean, stdev
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True)
 class Summary:
-    """The mean of ``count`` values and the 95 % interval of it, infinite for a single value."""
+    """The mean of ``count`` values and the 95 % interval of it, infinite for a single value.
+
+    A part of a count is the mean of values that are 0 or 1, and bounded by these.
+    """
 
     mean: float
     low: float
@@ -54,6 +57,21 @@ def paired(ours: Mapping[int, float], theirs: Mapping[int, float]) -> Summary:
             f"and the other {sorted(theirs)}"
         )
     return summary([ours[replica] - theirs[replica] for replica in shared])
+
+
+def proportion(hits: int, count: int) -> Summary:
+    """Return the part that *hits* are of *count*, with its interval by Wilson's score (1927).
+
+    Raises:
+        ValueError: there is nothing that it could be a part of.
+    """
+    if count < 1:
+        raise ValueError(f"a part needs at least one thing to be of, but there are {count}")
+    z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+    part, more = hits / count, z * z / count
+    middle = (part + more / 2) / (1 + more)
+    half = z * math.sqrt(part * (1 - part) / count + more / (4 * count)) / (1 + more)
+    return Summary(part, middle - half, middle + half, count)
 
 
 @cache

@@ -39,8 +39,9 @@ def test_help_names_every_command(cli: Cli, option: str) -> None:
     called = cli(option)
     assert called.code == 0
     for name in (
-        "demo", "run", "peer", "relay", "tune", "status", "winners", "shares", "importances",
-        "show", "report", "sample", "export", "reproduce", "replay", "doctor", "runs", "catalog",
+        "demo", "run", "peer", "relay", "tune", "status", "winners", "shares", "market",
+        "importances", "show", "report", "sample", "export", "reproduce", "replay", "doctor",
+        "runs", "catalog",
     ):  # fmt: skip
         assert name in called.out
 

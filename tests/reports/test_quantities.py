@@ -16,6 +16,8 @@ from praxis_evolve.reports.quantities import amount, duration, percent, size
         (1.25, "1.25"),
         (195_136, "195 k"),
         (4.1e9, "4.10 G"),
+        (2.5e16, "25 P"),
+        (1.23e19, "12.3 E"),
     ],
 )
 def test_amounts(value: float, text: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
-from praxis_evolve.search.intervals import Summary, paired, summary, t_quantile
+from praxis_evolve.search.intervals import Summary, paired, proportion, summary, t_quantile
 
 # On a grid, for scipy warns of values that differ in their last digit alone.
 bits = st.integers(10**6, 8 * 10**6).map(lambda millionths: millionths / 10**6)
@@ -55,3 +55,18 @@ def test_pairing_takes_away_what_the_seeds_share():
     ours, theirs = {1: 3.0, 2: 3.5, 3: 4.0}, {1: 3.1, 2: 3.61, 3: 4.09}
     assert summary(list(ours.values())).high > summary(list(theirs.values())).low
     assert paired(ours, theirs).high < 0
+
+
+@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_parts_have_the_wilson_intervals_of_scipy(case: tuple[int, int]):
+    hits, count = case
+    wanted: Any = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    found = proportion(hits, count)
+    assert (found.mean, found.count) == (hits / count, count)
+    assert found.low == pytest.approx(float(wanted.low), abs=1e-12)
+    assert found.high == pytest.approx(float(wanted.high), abs=1e-12)
+
+
+def test_nothing_has_no_parts():
+    with pytest.raises(ValueError, match="at least one"):
+        proportion(0, 0)
