@@ -12,7 +12,7 @@ from typing import Any, cast
 from ..blocks.registry import Catalog
 from ..genome.graph import Genome
 from ..genome.text import from_json
-from ..search.base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
+from ..search.base import Able, Asked, Assignment, Birth, Closed, Event, Expired, Finished, Grown
 from . import canonical
 from .record import Record
 
@@ -27,9 +27,10 @@ _LIMIT = 1 << 24
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its kind (asked, finished, expired, closed, grown) and its body, canonical JSON.
+    """One line: its kind and its body, canonical JSON.
 
-    ``record`` is the id of the record that a finished line tells of.
+    Kinds are asked, finished, expired, closed, grown, able. ``record`` is the id of the record that
+    a finished line tells of.
     """
 
     kind: str
@@ -78,6 +79,11 @@ def grown(blocks: Mapping[str, str]) -> Line:
     return Line("grown", canonical.encode({"blocks": dict(blocks)}).decode())
 
 
+def able(found: Able) -> Line:
+    """Return the line that says what the machine can do that asks from here on."""
+    return Line("able", canonical.encode(vars(found)).decode())
+
+
 def event(line: Line, record: Record | None, catalog: Catalog, genome: str | None = None) -> Event:
     """Return the event that *line* tells of; *record* is the one that it names, of *genome*.
 
@@ -98,6 +104,8 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
         return Closed()
     if line.kind == "grown":
         return Grown(tuple(sorted(cast("dict[str, str]", body["blocks"]).items())))
+    if line.kind == "able":
+        return Able(**cast("dict[str, Any]", body))
     birth = Birth(**cast("dict[str, Any]", body["birth"]))
     if line.kind == "expired":
         return Expired(birth)

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Event, Expired, Finished
+from .reach import BOUNDLESS, Reach
 from .scores import TRUSTED
 from .work import Key, Work
 
@@ -68,14 +69,20 @@ class Agenda:
     """A stage of fixed work, known as soon as ``plan()`` returns a list instead of None.
 
     ``plan`` must depend on events only, through other stages; work that somebody else asked for, or
-    answered and is trusted, is not asked again.
+    answered and is trusted, is not asked again. What is beyond the *reach* of the machine
+    is left to others.
     """
 
     def __init__(
-        self, plan: Callable[[], Sequence[Entrant] | None], identify: Callable[[Genome], str]
+        self,
+        plan: Callable[[], Sequence[Entrant] | None],
+        identify: Callable[[Genome], str],
+        *,
+        reach: Reach = BOUNDLESS,
     ) -> None:
         self._plan = plan
         self._identify = identify
+        self._reach = reach
         self._work = Work()
         self._answered: dict[Key, set[str | None]] = {}
         self._entrants: dict[Key, Entrant] | None = None
@@ -94,9 +101,10 @@ class Agenda:
         return entrants is not None and all(map(self._work.answered, entrants))
 
     def ask(self, birth: Birth) -> Assignment | None:
-        """Return the first entrant that nobody works on."""
+        """Return the first entrant that nobody works on and that fits."""
         for key, entrant in (self.entrants or {}).items():
-            if key in self._work.expired or not self._work.taken(key):
+            is_free = key in self._work.expired or not self._work.taken(key)
+            if is_free and self._reach.fits(entrant.genome, entrant.rung):
                 return Assignment(
                     entrant.genome, entrant.rung, entrant.replica, birth, entrant.origin
                 )
