@@ -144,7 +144,9 @@ class Session:
         from ..market.manifest import Manifest
         from ..market.plan import Plan
         from ..market.worker import Wish
+        from ..search.base import UNLIMITED
         from ..search.garbage import collect_seldom
+        from .able import Machine, able
         from .launch import setup_of
         from .places import run_folder
         from .progress import Watching, restored
@@ -158,14 +160,17 @@ class Session:
             Ledger.open(self.settings.store, create=False) as ledger,
         ):
             manifest = Manifest.from_dict(ledger.manifest(name))
+            plan = Plan(manifest, installed())
+            memory = parse_amount(self.settings.memory_limit)
+            found = UNLIMITED
+            if node is not None:
+                found = able(plan, Machine(device, workers, memory), self.how)
             status = restored(manifest, ledger.events(name))
             status.node = node
             clock = Clock(self.settings.minutes, self.settings.max_evals, status.finals_seconds)
             display = _display(self.how, status)
-            memory = parse_amount(self.settings.memory_limit)
             setup = setup_of(manifest, folder, device=device, memory_bytes=memory)
             devices = range(workers) if device != "cpu" else (0,)
-            plan = Plan(manifest, installed())
             with clock.listening():
                 with ProcessPool[str](
                     setup, plan.catalog, workers=workers, devices=devices
@@ -183,6 +188,7 @@ class Session:
                             wish=clock.wish,
                             now=time.time,
                             joining=joining or {},
+                            able=found,
                         )
                     finally:
                         display.stop()
