@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,14 +17,16 @@ import pytest
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.cli.able import Fit, Machine, able
 from praxis_evolve.cli.errors import CliError, Code
+from praxis_evolve.cli.launch import launch
 from praxis_evolve.cli.session import How
+from praxis_evolve.cli.settings import layered
 from praxis_evolve.evaluator.golden import TOLERANCE
 from praxis_evolve.evaluator.preset import PRESETS
 from praxis_evolve.evaluator.proof import Proof, proof
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
-from praxis_evolve.tests.cli.calling import Cli, Tiny
+from praxis_evolve.tests.cli.calling import Cli
+from praxis_evolve.tests.cli.conftest import WORDS
 from praxis_evolve.tests.evaluator.golden_jobs import BROKEN
 
 GIB = 1 << 30
@@ -38,10 +41,19 @@ TALKING, JSON = (
 )
 
 
-@pytest.fixture
-def plan(tiny: Tiny) -> Plan:
-    with Ledger.open(tiny.url) as ledger:
-        return Plan(Manifest.from_dict(ledger.manifest("tiny")), installed())
+@pytest.fixture(scope="module")
+def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("text") / "words.txt"
+    path.write_text(" ".join(Random(1).choices(WORDS, k=4000)))
+    return path
+
+
+@pytest.fixture(scope="module")
+def plan(text: Path) -> Plan:
+    flags = {
+        "text": str(text), "size": "demo", "population": 4, "rungs": "512,1k", "device": "cpu",
+    }  # fmt: skip
+    return Plan(launch(layered(flags).settings, installed()).manifest, installed())
 
 
 class Proving:
@@ -130,7 +142,7 @@ def test_memory_time_and_work_of_an_hour_are_told(
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (replace(SOUND, held_bytes=GIB - (1 << 20)), "a worker has room for 1.00 MiB"),
+        (replace(SOUND, held_bytes=GIB - (1 << 20)), "a worker has room for 1 MiB"),
         (replace(SOUND, operations_per_second=1.0), "and 1 min 00 s"),
         (
             replace(SOUND, tokens_per_second=0.0, operations_per_second=1.0, reason="too slow"),
@@ -185,7 +197,7 @@ def no_node(*arguments: object, **others: object) -> Generator[Any]:
 
 
 def test_a_broken_product_of_matrices_ends_a_run_of_several_before_any_work(
-    cli: Cli, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cli: Cli, text: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     broken = partial(proof, evaluator="praxis_evolve.tests.evaluator.golden_jobs:worker")
     monkeypatch.setattr("praxis_evolve.cli.able.proof", broken)
@@ -194,7 +206,7 @@ def test_a_broken_product_of_matrices_ends_a_run_of_several_before_any_work(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "kept"))
     store = f"sqlite:///{tmp_path / 'b.db'}"
     called = cli(
-        "run", "--listen", "--text", str(tiny.text), "--size", "demo", "--population", "4",
+        "run", "--listen", "--text", str(text), "--size", "demo", "--population", "4",
         "--rungs", "512,1k", "--workers", "1", "--device", "cpu", "--store", store, "--name", "b",
     )  # fmt: skip
     assert called.code == Code.UNSOUND
