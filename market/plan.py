@@ -13,6 +13,7 @@ from ..genome.baselines import baselines, tuning
 from ..genome.footprint import training_bytes, training_operations
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
+from ..genome.memory import PerObject
 from ..genome.space import Space
 from ..genome.starters import llama, starters
 from ..genome.text import from_json
@@ -54,6 +55,7 @@ class Plan:
         manifest = self.manifest
         self.joined = dict[str, str]()
         lowest = manifest.rungs[0]
+        self._takes = PerObject[tuple[int, float]]()
         self.reach = reach = Reach(self.need)
         self.species = Species(
             manifest.space(self.catalog), lambda genome: self.reach.fits(genome, lowest)
@@ -87,10 +89,16 @@ class Plan:
 
     def need(self, genome: Genome, rung: int) -> Need:
         """Return what training *genome* to *rung* from scratch takes, about."""
+        memory, operations = self._takes.of(
+            genome, self.space.catalog, lambda: self._training_takes(genome)
+        )
+        return Need(memory, operations * rung)
+
+    def _training_takes(self, genome: Genome) -> tuple[int, float]:
+        """Return the bytes of training a genome and the operations of each token."""
         costs, manifest = self.species.costs(genome), self.manifest
-        tokens = manifest.batch * manifest.context
-        memory = training_bytes(genome, costs, tokens=tokens)
-        return Need(memory, training_operations(costs, tokens=rung))
+        memory = training_bytes(genome, costs, tokens=manifest.batch * manifest.context)
+        return memory, training_operations(costs, tokens=1)
 
     def job(self, assignment: Assignment) -> Job:
         """Return the job of an assignment: finals are measured on the test split and kept."""
