@@ -206,11 +206,14 @@ class Session:
 
         with opened(self.settings.store, name) as found:
             done, best = found.plan.search.done, winner_of(found)
+            limited = found.plan.reach.limited
             limits = ", ".join(found.manifest.measured_limits)
             wanted = self.how.report and worked.wish is not Wish.STOP and found.plan.results
             page = write_report(found, None) if wanted else None
             say = _say_json if self.how.json else _say
             say(found, worked, page, quiet=self.how.quiet)
+        if not done and limited and worked.wish is Wish.WORK:
+            notice("left        what is left of the run does not fit this machine")
         if not done:
             (notice if self.how.json else answer)(f"continue: praxis-evolve run --resume {name}")
         elif best is not None and not self.how.json:

@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Any
 
 import pytest
 
@@ -25,6 +24,7 @@ from praxis_evolve.evaluator.preset import PRESETS
 from praxis_evolve.evaluator.proof import Proof, proof
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
+from praxis_evolve.search.base import Able, Asked
 from praxis_evolve.tests.cli.calling import Cli
 from praxis_evolve.tests.cli.conftest import WORDS
 from praxis_evolve.tests.evaluator.golden_jobs import BROKEN
@@ -191,9 +191,26 @@ def test_real_workers_prove_this_machine(
     assert found.operations == told.operations_per_second * PRESETS["cpu-demo"].seconds
 
 
+def of(text: Path) -> tuple[str, ...]:
+    return (
+        "--text", str(text), "--size", "demo", "--population", "4", "--rungs", "512,1k",
+        "--workers", "1", "--device", "cpu", "--no-report",
+    )  # fmt: skip
+
+
+class NoNode:
+    """A node that nobody reaches."""
+
+    def settle(self, own: int, give_up: object) -> None:
+        pass
+
+    def tell_end(self, own: int, seconds: float) -> None:
+        pass
+
+
 @contextmanager
-def no_node(*arguments: object, **others: object) -> Generator[Any]:
-    yield object()
+def no_node(*arguments: object, **others: object) -> Generator[NoNode]:
+    yield NoNode()
 
 
 def test_a_broken_product_of_matrices_ends_a_run_of_several_before_any_work(
@@ -205,12 +222,32 @@ def test_a_broken_product_of_matrices_ends_a_run_of_several_before_any_work(
     monkeypatch.setenv(BROKEN, "short")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "kept"))
     store = f"sqlite:///{tmp_path / 'b.db'}"
-    called = cli(
-        "run", "--listen", "--text", str(text), "--size", "demo", "--population", "4",
-        "--rungs", "512,1k", "--workers", "1", "--device", "cpu", "--store", store, "--name", "b",
-    )  # fmt: skip
+    called = cli("run", "--listen", "--store", store, "--name", "b", *of(text))
     assert called.code == Code.UNSOUND
     assert "error: this machine trains the golden genome to something else" in called.err
     assert list(tmp_path.glob("kept/**/*.json")) == []
     with Ledger.open(store) as ledger:
         assert list(ledger.events("b")) == []
+
+
+def test_a_small_machine_does_what_fits_it_and_says_what_is_left(
+    cli: Cli, text: Path, plan: Plan, proving: Proving, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    needs = [
+        plan.need(genome, 512).operations for genome in Fit(plan, CPU, SOUND).starters.values()
+    ]
+    most = max(needs)
+    proving.found = replace(SOUND, operations_per_second=most / plan.manifest.seconds)
+    monkeypatch.setattr("praxis_evolve.cli.node.node_of", no_node)
+    store = f"sqlite:///{tmp_path / 's.db'}"
+    called = cli("run", "--listen", "--store", store, "--name", "s", "--quiet", *of(text))
+    assert called.code == Code.DONE
+    assert "what is left of the run does not fit this machine" in called.err
+    assert "continue: praxis-evolve run --resume s" in called.out
+    with Ledger.open(store) as ledger:
+        events = list(ledger.events("s"))
+        asked = [event.assignment for event in events if isinstance(event, Asked)]
+        assert [event for event in events if isinstance(event, Able)] == [events[0]]
+    assert len(asked) >= plan.manifest.births
+    assert all(plan.need(each.genome, each.rung).operations <= most for each in asked)
