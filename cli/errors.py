@@ -16,6 +16,8 @@ class Code(IntEnum):
     NO_GENOME = 5
     UNREACHABLE = 6
     VERIFICATION = 7
+    UNSOUND = 8
+    UNFIT = 9
     INTERRUPTED = 130
     TERMINATED = 143
 

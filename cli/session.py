@@ -145,7 +145,9 @@ class Session:
         from ..market.manifest import Manifest
         from ..market.plan import Plan
         from ..market.worker import Wish
+        from ..search.base import UNLIMITED
         from ..search.garbage import collect_seldom
+        from .able import Machine, able
         from .flying import Flying
         from .launch import setup_of
         from .places import run_folder
@@ -160,14 +162,17 @@ class Session:
             Ledger.open(self.settings.store, create=False) as ledger,
         ):
             manifest = Manifest.from_dict(ledger.manifest(name))
+            plan = Plan(manifest, installed())
+            memory = parse_amount(self.settings.memory_limit)
+            found = UNLIMITED
+            if node is not None:
+                found = able(plan, Machine(device, workers, memory), self.how)
             status = restored(manifest, ledger.events(name))
             status.node = node
             clock = Clock(self.settings.minutes, self.settings.max_evals, status.finals_seconds)
             display = _display(self.how, status)
-            memory = parse_amount(self.settings.memory_limit)
             setup = setup_of(manifest, folder, device=device, memory_bytes=memory)
             devices = range(workers) if device != "cpu" else (0,)
-            plan = Plan(manifest, installed())
             with clock.listening():
                 with ProcessPool[str](
                     setup, plan.catalog, workers=workers, devices=devices
@@ -190,6 +195,7 @@ class Session:
                             now=time.time,
                             joining=joining or {},
                             others=flying.others if flying else nobody,
+                            able=found,
                         )
                     finally:
                         display.stop()
@@ -207,11 +213,14 @@ class Session:
 
         with opened(self.settings.store, name) as found:
             done, best = found.plan.search.done, winner_of(found)
+            limited = found.plan.reach.limited
             limits = ", ".join(found.manifest.measured_limits)
             wanted = self.how.report and worked.wish is not Wish.STOP and found.plan.results
             page = write_report(found, None) if wanted else None
             say = _say_json if self.how.json else _say
             say(found, worked, page, quiet=self.how.quiet)
+        if not done and limited and worked.wish is Wish.WORK:
+            notice("left        what is left of the run does not fit this machine")
         if not done:
             (notice if self.how.json else answer)(f"continue: praxis-evolve run --resume {name}")
         elif best is not None and not self.how.json:

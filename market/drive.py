@@ -8,7 +8,17 @@ from types import MappingProxyType
 
 from ..evaluator.pool import Pool
 from ..evaluator.result import Result
-from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished, Taken
+from ..search.base import (
+    UNLIMITED,
+    Able,
+    Asked,
+    Assignment,
+    Birth,
+    Event,
+    Expired,
+    Finished,
+    Taken,
+)
 from ..search.scores import TRUSTED
 from ..search.work import Key
 from .errors import BehindError, StoreError
@@ -183,6 +193,7 @@ def drive(
     now: Callable[[], float],
     joining: Mapping[str, str] = MappingProxyType({}),
     others: Callable[[], Works] = nobody,
+    able: Able = UNLIMITED,
 ) -> Worked:
     """Work on a run until it is through or a wish ends it, and note its state.
 
@@ -198,6 +209,7 @@ def drive(
         joining: blocks that join the space of the run, with version and source; they come too
             late where the evolution is through.
         others: what other peers work on now.
+        able: what the machine can do, logged where the log says otherwise.
 
     Raises:
         LeaseHeldError: another process drives the run.
@@ -213,6 +225,7 @@ def drive(
         if joining and not plan.evolution.done:  # finals that were planned stay as they are
             ledger.append_grown(run, joining, lease=lease)
             plan.search.tell(journal.heard())
+        waiting = _within(able, restored.waiting, plan, journal)
         worker = Worker(
             search=plan.search,
             pool=pool,
@@ -221,7 +234,7 @@ def drive(
             wish=wish,
             birth=restored.birth,
             job=plan.job,
-            waiting=restored.waiting,
+            waiting=waiting,
             waits=lambda: journal.has_company and not plan.search.done,
         )
         worked = worker.run()
@@ -234,6 +247,24 @@ def drive(
     finally:
         release(ledger.store, journal.lease)
     return worked
+
+
+def _within(
+    able: Able, waiting: Sequence[Assignment], plan: Plan, journal: LedgerJournal
+) -> Sequence[Assignment]:
+    """Return what of the work that waits the machine can do; the rest is given up."""
+    ledger, run, lease = journal.ledger, journal.run, journal.lease
+    if plan.reach.able != able:
+        ledger.append_able(run, able, lease=lease)
+        plan.search.tell(journal.heard())
+    fitting = list[Assignment]()
+    for each in waiting:
+        if plan.reach.fits(each.genome, each.rung):
+            fitting.append(each)
+        else:
+            ledger.append_expired(run, each.birth, lease=lease)
+    plan.search.tell(journal.heard())
+    return fitting
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from ..genome.edit import pruned
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.text import from_json, to_json
-from ..search.base import Assignment, Birth, Event, Taken
+from ..search.base import Able, Assignment, Birth, Event, Taken
 from . import canonical, log, lookup, rows
 from .chain import chain_problems
 from .errors import BehindError, RecordError, StoreError
@@ -240,6 +240,15 @@ class Ledger:
         """
         with self._changing(run, lease) as (connection, _):
             rows.append_line(connection, run, log.taken(taken))
+
+    def append_able(self, run: str, able: Able, *, lease: Lease | None = None) -> None:
+        """Log what the machine can do that asks from here on.
+
+        Raises:
+            LeaseLostError: another process drives the run since *lease*.
+        """
+        with self._changing(run, lease) as (connection, _):
+            rows.append_line(connection, run, log.able(able))
 
     def append_weights(
         self, run: str, weights: Mapping[Record, float], *, lease: Lease | None = None

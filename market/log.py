@@ -13,6 +13,7 @@ from ..blocks.registry import Catalog
 from ..genome.graph import Genome
 from ..genome.text import from_json
 from ..search.base import (
+    Able,
     Asked,
     Assignment,
     Birth,
@@ -37,9 +38,10 @@ _LIMIT = 1 << 24
 
 @dataclass(frozen=True)
 class Line:
-    """One line: its kind (asked, finished, expired, closed, grown, taken) and its canonical body.
+    """One line: its kind and its body, canonical JSON.
 
-    ``record`` is the id of the record that a finished line tells of.
+    Kinds are asked, finished, expired, closed, grown, taken, able. ``record`` is the id of the
+    record that a finished line tells of.
     """
 
     kind: str
@@ -88,10 +90,15 @@ def grown(blocks: Mapping[str, str]) -> Line:
     return Line("grown", canonical.encode({"blocks": dict(blocks)}).decode())
 
 
-def taken(taken: Taken) -> Line:
+def taken(found: Taken) -> Line:
     """Return the line that says what another peer works on."""
-    works = [list(work) for work in taken.works]
-    return Line("taken", canonical.encode({"author": taken.author, "works": works}).decode())
+    works = [list(work) for work in found.works]
+    return Line("taken", canonical.encode({"author": found.author, "works": works}).decode())
+
+
+def able(found: Able) -> Line:
+    """Return the line that says what the machine can do that asks from here on."""
+    return Line("able", canonical.encode(vars(found)).decode())
 
 
 def event(line: Line, record: Record | None, catalog: Catalog, genome: str | None = None) -> Event:
@@ -117,6 +124,8 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
     if line.kind == "taken":
         works = cast("list[tuple[str, int, int]]", body["works"])
         return Taken(cast("str", body["author"]), tuple((g, rung, r) for g, rung, r in works))
+    if line.kind == "able":
+        return Able(**cast("dict[str, Any]", body))
     birth = Birth(**cast("dict[str, Any]", body["birth"]))
     if line.kind == "expired":
         return Expired(birth)

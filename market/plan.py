@@ -10,15 +10,17 @@ from ..evaluator.job import Job
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from ..genome.baselines import baselines, tuning
+from ..genome.footprint import training_bytes, training_operations
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
+from ..genome.memory import PerObject
 from ..genome.space import Space
 from ..genome.starters import llama, starters
 from ..genome.text import from_json
 from ..genome.trials import trials
 from ..search.algorithms import Breeder, Terms, algorithm
 from ..search.audits import Audits
-from ..search.base import Asked, Assignment, Birth, Closed, Event, Finished, Grown
+from ..search.base import Able, Asked, Assignment, Birth, Closed, Event, Finished, Grown
 from ..search.campaign import Agenda, Campaign, Entrant, Stage
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
@@ -26,6 +28,7 @@ from ..search.lines import Lines
 from ..search.looks import CONTENDERS, looks, settled
 from ..search.measures import measures_of
 from ..search.objectives import objectives
+from ..search.reach import Need, Reach
 from ..search.scores import TRUSTED
 from ..search.species import Species
 from .manifest import Manifest
@@ -51,23 +54,28 @@ class Plan:
     def __post_init__(self) -> None:
         manifest = self.manifest
         self.joined = dict[str, str]()
-        self.species = Species(manifest.space(self.catalog))
+        lowest = manifest.rungs[0]
+        self._takes = PerObject[tuple[int, float]]()
+        self.reach = reach = Reach(self.need)
+        self.species = Species(
+            manifest.space(self.catalog), lambda genome: self.reach.fits(genome, lowest)
+        )
         text = manifest.original
         self.original = from_json(text, self.space.catalog) if text else None
-        self.lines = Lines(self.identify, lowest=manifest.rungs[0])
-        self.tuning = Agenda(self._tuning, self.identify)
+        self.lines = Lines(self.identify, lowest=lowest)
+        self.tuning = Agenda(self._tuning, self.identify, reach=reach)
         self.evolution = self._evolution()
-        self.looks = Agenda(self._looks, self.identify)
-        self.baselines = Agenda(self._baselines, self.identify)
-        self.finals = Agenda(self._finals, self.identify)
+        self.looks = Agenda(self._looks, self.identify, reach=reach)
+        self.baselines = Agenda(self._baselines, self.identify, reach=reach)
+        self.finals = Agenda(self._finals, self.identify, reach=reach)
         self.audits = Audits(
             seed=manifest.seed, ladder=Ladder(manifest.rungs), identify=self.identify,
-            legal=lambda genome: self.space.legal(genome), standing=STANDING,
+            legal=lambda genome: self.space.legal(genome), standing=STANDING, reach=reach,
         )  # fmt: skip
         self.search = Campaign(
-            _Listener(self.results, self._grow, self.lines), self.tuning, _Trials(self),
-            self.audits, self._within_limits(self.evolution), self.looks, self.baselines,
-            self.finals,
+            _Listener(self.results, self._grow, self.lines, self.reach), self.tuning,
+            _Trials(self), self.audits, _Within(self._within_limits(self.evolution), reach),
+            self.looks, self.baselines, self.finals,
         )  # fmt: skip
 
     @property
@@ -78,6 +86,19 @@ class Plan:
     def identify(self, genome: Genome) -> str:
         """Return the id of *genome*."""
         return genome_id(genome, self.space.catalog)
+
+    def need(self, genome: Genome, rung: int) -> Need:
+        """Return what training *genome* to *rung* from scratch takes, about."""
+        memory, operations = self._takes.of(
+            genome, self.space.catalog, lambda: self._training_takes(genome)
+        )
+        return Need(memory, operations * rung)
+
+    def _training_takes(self, genome: Genome) -> tuple[int, float]:
+        """Return the bytes of training a genome and the operations of each token."""
+        costs, manifest = self.species.costs(genome), self.manifest
+        memory = training_bytes(genome, costs, tokens=manifest.batch * manifest.context)
+        return memory, training_operations(costs, tokens=1)
 
     def job(self, assignment: Assignment) -> Job:
         """Return the job of an assignment: finals are measured on the test split and kept."""
@@ -167,6 +188,7 @@ class Plan:
                 seed=manifest.seed,
                 ladder=Ladder(manifest.rungs),
                 births=manifest.births,
+                reach=self.reach,
             )
         terms = Terms(
             seed=manifest.seed,
@@ -180,6 +202,7 @@ class Plan:
             judge=Apart() if manifest.inherit else None,
             limits=manifest.measured_limits,
             priors=manifest.expected,
+            reach=self.reach,
         )
         return algorithm(manifest.search)(self.species, terms)
 
@@ -234,19 +257,25 @@ class Plan:
 
 
 class _Listener:
-    """A stage without work: it keeps results and lines for those that plan by them; blocks join it.
+    """A stage without work: it keeps results and lines for those that plan by them; blocks join it,
+    and it notes what the machine can do.
 
     It is the first, so that all others hear of a larger space after it is one.
-    """
+    """  # noqa: D205
 
     done = True
 
     def __init__(
-        self, results: list[Result], grow: Callable[[Mapping[str, str]], None], lines: Lines
+        self,
+        results: list[Result],
+        grow: Callable[[Mapping[str, str]], None],
+        lines: Lines,
+        reach: Reach,
     ) -> None:
         self._results = results
         self._grow = grow
         self._lines = lines
+        self._reach = reach
         self._seen = set[Result]()
 
     def ask(self, birth: object) -> None:
@@ -260,6 +289,8 @@ class _Listener:
                 self._keep(event.result, trusted=event.weight >= TRUSTED)
             elif isinstance(event, Grown):
                 self._grow(dict(event.blocks))
+            elif isinstance(event, Able):
+                self._reach.hear(event)
 
     def _keep(self, result: Result, *, trusted: bool) -> None:
         if trusted and result not in self._seen:
@@ -289,6 +320,26 @@ class _Deaf:
     def tell(self, events: Sequence[Event]) -> None:
         """Tell the stage of all other events."""
         self._stage.tell([event for event in events if not self._unheard(event)])
+
+
+class _Within:
+    """A stage that is given no work that does not fit the machine, whatever it asks for."""
+
+    def __init__(self, stage: Stage, reach: Reach) -> None:
+        self._stage = stage
+        self._reach = reach
+        self.tell = stage.tell
+
+    @property
+    def done(self) -> bool:
+        """Whether the stage is through."""
+        return self._stage.done
+
+    def ask(self, birth: Birth) -> Assignment | None:
+        """Return what the stage asks for, or None if the machine cannot do that."""
+        offer = self._stage.ask(birth)
+        is_within = offer is None or self._reach.fits(offer.genome, offer.rung)
+        return offer if is_within else None
 
 
 class _Trials:
@@ -345,4 +396,4 @@ class _Trials:
     def _planned(self, several: Sequence[tuple[str, Genome]]) -> Agenda:
         lowest = self._plan.manifest.rungs[0]
         entrants = [Entrant(genome, lowest, 0, origin) for origin, genome in several]
-        return Agenda(lambda: entrants, self._plan.identify)
+        return Agenda(lambda: entrants, self._plan.identify, reach=self._plan.reach)

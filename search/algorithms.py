@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from importlib.metadata import entry_points
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
@@ -28,6 +28,7 @@ from .objectives import QUALITY, Objective
 from .population import Population
 from .priors import Priors
 from .random import random_search
+from .reach import BOUNDLESS, Reach
 
 ENTRY_POINTS = "praxis_evolve.searches"
 DEFAULT = "evolution"
@@ -64,6 +65,7 @@ class Terms:
         limits: the most of what is measured, by the names of objectives. Finalists keep them
             whatever the algorithm makes of them.
         priors: what is expected of traits, for the shares of ``evolution`` to begin with.
+        reach: what the machine can train. An algorithm that asks for other work is not given it.
     """
 
     seed: int
@@ -77,6 +79,7 @@ class Terms:
     judge: Judge | None = None
     limits: Mapping[str, float] = field(default_factory=dict[str, float])
     priors: Priors = field(default_factory=dict[Trait, float])
+    reach: Reach = BOUNDLESS
 
 
 Algorithm = Callable[[TraitBreeding, Terms], Breeder]
@@ -123,15 +126,20 @@ def algorithms() -> Mapping[str, Algorithm]:
     return MappingProxyType(found)
 
 
+def _common(terms: Terms) -> dict[str, Any]:
+    """Return what every search is made for."""
+    return {
+        "seed": terms.seed, "ladder": terms.ladder, "births": terms.births, "reach": terms.reach
+    }  # fmt: skip
+
+
 def _evolution(breeding: TraitBreeding, terms: Terms) -> Breeder:
     return regularized_evolution(
         breeding,
-        seed=terms.seed,
-        ladder=terms.ladder,
+        **_common(terms),
         objectives=terms.objectives,
         starters=terms.starters,
         population=terms.population,
-        births=terms.births,
         shares=terms.shares,
         screen=terms.screen,
         judge=terms.judge,
@@ -144,10 +152,8 @@ def _aging(breeding: TraitBreeding, terms: Terms) -> Breeder:
     """Real et al. 2019 (arXiv:1802.01548): mutants of the best of a tournament, quality alone."""
     return regularized_evolution(
         breeding,
-        seed=terms.seed,
-        ladder=terms.ladder,
+        **_common(terms),
         population=terms.population,
-        births=terms.births,
         crossover=0.0,
         drawn=0.0,
         niches=0.0,
@@ -157,19 +163,19 @@ def _aging(breeding: TraitBreeding, terms: Terms) -> Breeder:
 
 
 def _random(breeding: TraitBreeding, terms: Terms) -> Breeder:
-    return random_search(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
+    return random_search(breeding, **_common(terms))
 
 
 def _local(breeding: TraitBreeding, terms: Terms) -> Breeder:
-    return LocalSearch(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
+    return LocalSearch(breeding, **_common(terms))
 
 
 def _halving(breeding: TraitBreeding, terms: Terms) -> Breeder:
-    return successive_halving(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
+    return successive_halving(breeding, **_common(terms))
 
 
 def _hyperband(breeding: TraitBreeding, terms: Terms) -> Breeder:
-    return hyperband(breeding, seed=terms.seed, ladder=terms.ladder, births=terms.births)
+    return hyperband(breeding, **_common(terms))
 
 
 def _nsga(breeding: TraitBreeding, terms: Terms, *, third: bool) -> Breeder:
@@ -177,10 +183,8 @@ def _nsga(breeding: TraitBreeding, terms: Terms, *, third: bool) -> Breeder:
 
     return (nsga3 if third else nsga2)(
         breeding,
-        seed=terms.seed,
-        ladder=terms.ladder,
+        **_common(terms),
         objectives=terms.objectives,
-        births=terms.births,
         population=terms.population,
         limits=terms.limits,
     )
@@ -191,9 +195,7 @@ def _tpe(breeding: TraitBreeding, terms: Terms, *, multivariate: bool = False) -
 
     return optuna_tpe(
         _flat(breeding),
-        seed=terms.seed,
-        ladder=terms.ladder,
-        births=terms.births,
+        **_common(terms),
         objectives=terms.objectives,
         starters=terms.starters,
         multivariate=multivariate,
@@ -205,9 +207,7 @@ def _optuna_nsga2(breeding: TraitBreeding, terms: Terms) -> Breeder:
 
     return optuna_nsga2(
         _flat(breeding),
-        seed=terms.seed,
-        ladder=terms.ladder,
-        births=terms.births,
+        **_common(terms),
         objectives=terms.objectives,
         population=terms.population,
     )

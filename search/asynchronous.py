@@ -16,6 +16,7 @@ from .measures import NOTHING
 from .population import Origin, Population
 from .promotion import Promotion, Promotions
 from .proposals import Proposer
+from .reach import BOUNDLESS, Reach
 from .scores import TRUSTED
 from .work import Key, Work
 
@@ -36,7 +37,8 @@ class AsynchronousSearch:
     0.5 ends the work that it answers, but it neither ranks, breeds nor promotes, and its genome may
     be proposed all the same, unless it is a starter; one of weight 0 takes back what it was. What
     ranks is for *judge* to say; it is ``FromScratch`` unless given. Whoever breaks *limits*, which
-    only measuring shows, is not promoted.
+    only measuring shows, is not promoted. What is beyond the *reach* of the machine is not asked
+    for, and the search is not done while others may do it.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class AsynchronousSearch:
         births: int,
         judge: Judge | None = None,
         limits: Mapping[str, float] = NOTHING,
+        reach: Reach = BOUNDLESS,
     ) -> None:
         if population < 1 or births < 1:
             raise ValueError(
@@ -67,13 +70,17 @@ class AsynchronousSearch:
         self._company = Company()
         self._judge = judge or FromScratch()
         self._limits = limits
+        self._reach = reach
         self._closed = False
 
     @property
     def done(self) -> bool:
         """Whether nobody works, here or elsewhere, and there is nothing more to ask."""
         waits = self._company.searches() and not self._closed
-        return not self.work.pending and not waits and self.ask(PROBE) is None
+        if waits or self.work.pending or self._next(PROBE, BOUNDLESS) is not None:
+            return False
+        others = self._reach.limited and not self._closed
+        return not (others and self.population.births < self.births)
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Propose the next assignment; None while there is nothing to do but wait.
@@ -81,14 +88,22 @@ class AsynchronousSearch:
         None while nobody works means that nothing will come any more: the births are used up, or
         the space has nothing new, or the search was closed.
         """
+        return self._next(birth, self._reach)
+
+    def _next(self, birth: Birth, reach: Reach) -> Assignment | None:
         if self._closed:
             return None
-        several = [p for p in self._promotions.promotables() if not self._elsewhere(p)]
+        genomes = self.population.genomes
+        several = [
+            each
+            for each in self._promotions.promotables()
+            if not self._elsewhere(each) and reach.fits(genomes[each.genome], each.rung)
+        ]
         own = [each for each in several if self._company.turn(birth, *each)]
         return (
-            self._again(birth)
+            self._again(birth, reach)
             or self._promote(birth, own)
-            or self._bear(birth)
+            or self._bear(birth, reach)
             or self._promote(birth, several)  # whose turn it is may have left
         )
 
@@ -108,14 +123,15 @@ class AsynchronousSearch:
                 case Closed():
                     self._closed = True
                 case _:
-                    pass  # where blocks joined, the space is another one; what was learned stays
+                    pass  # what can be asked may be another; what was learned stays
 
     def _elsewhere(self, promotion: Promotion) -> bool:
         """Whether another makes a promotion now."""
-        return self._company.works_on((*promotion, 0))
+        return self._company.works_on((promotion.genome, promotion.rung, 0))
 
-    def _again(self, birth: Birth) -> Assignment | None:
-        lapsed = next(iter(self.work.expired.values()), None)
+    def _again(self, birth: Birth, reach: Reach) -> Assignment | None:
+        several = self.work.expired.values()
+        lapsed = next((each for each in several if reach.fits(each.genome, each.rung)), None)
         return lapsed and replace(lapsed, birth=birth)
 
     def _promote(self, birth: Birth, several: Sequence[Promotion]) -> Assignment | None:
@@ -126,11 +142,11 @@ class AsynchronousSearch:
         parents = (promotion.genome,)
         return Assignment(genome, promotion.rung, 0, birth, PROMOTE, parents)
 
-    def _bear(self, birth: Birth) -> Assignment | None:
+    def _bear(self, birth: Birth, reach: Reach) -> Assignment | None:
         if self.population.births >= self.births:
             return None
         offer = self._propose(self.population, generator(self._seed, birth), name_of(birth))
-        if offer is None:
+        if offer is None or not reach.fits(offer.genome, self._rungs[0]):
             return None
         genome, origin, parents = offer
         return Assignment(genome, self._rungs[0], 0, birth, origin, parents)

@@ -19,6 +19,7 @@ from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
 from .company import Company
 from .draws import generator, lot
 from .ordered import remove
+from .reach import BOUNDLESS, Reach
 from .scores import TRUSTED
 from .work import Key, Work
 
@@ -41,6 +42,7 @@ class Audits:
         identify: the id of a genome.
         legal: whether a genome is one of the space as it is here.
         standing: how often an author must have been right to be believed.
+        reach: what the machine can train; the claims that it cannot are left to others.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class Audits:
         identify: Callable[[Genome], str],
         legal: Callable[[Genome], bool],
         standing: int = 1,
+        reach: Reach = BOUNDLESS,
     ) -> None:
         self._seed, self._eta, self._standing = seed, ladder.eta, standing
         self._right = Counter[str]()
-        self._identify, self._legal = identify, legal
+        self._identify, self._legal, self._reach = identify, legal, reach
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
         self._claims: dict[Key, dict[str, Finished]] = {}  # by author
@@ -79,14 +82,13 @@ class Audits:
             if not self._work.taken(key)
             and not self._company.works_on(key)
             and self._matters(key, birth.author)
+            and self._can(key)
         ]
         if not wanted:
             return None
         nearest = max(map(self._nearness, wanted))
         key = rng.choice([key for key in wanted if self._nearness(key) == nearest])
-        claims = self._claims[key]
-        asked = claims[min(claims)].asked
-        assert asked is not None
+        asked = self._asked(key)
         return Assignment(asked.genome, asked.rung, asked.replica, birth, AUDIT)
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -105,6 +107,17 @@ class Audits:
                     self._closed = True
                 case _:
                     pass
+
+    def _asked(self, key: Key) -> Assignment:
+        """Return what was asked for by the first author of a claim."""
+        claims = self._claims[key]
+        asked = claims[min(claims)].asked
+        assert asked is not None
+        return asked
+
+    def _can(self, key: Key) -> bool:
+        """Whether the machine can measure what is claimed."""
+        return self._reach.fits(self._asked(key).genome, key.rung)
 
     def _nearness(self, key: Key) -> int:
         """Return how often an author of a claim was right, of those not believed yet."""

@@ -85,7 +85,22 @@ class Taken:
     works: tuple[tuple[str, int, int], ...]
 
 
-Event = Asked | Finished | Expired | Closed | Grown | Taken
+@dataclass(frozen=True)
+class Able:
+    """What the machine can do that asks from here on; None is no limit that is known.
+
+    ``memory_bytes`` are what a worker has room for beyond what it holds idle, ``operations`` what
+    it does in the longest evaluation.
+    """
+
+    memory_bytes: int | None = None
+    operations: float | None = None
+
+
+UNLIMITED = Able()
+
+
+Event = Asked | Finished | Expired | Closed | Grown | Taken | Able
 
 
 class Search(Protocol):

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Event, Expired, Finished
 from .company import Company
+from .reach import BOUNDLESS, Reach
 from .scores import TRUSTED
 from .work import Key, Work
 
@@ -69,14 +70,20 @@ class Agenda:
     """A stage of fixed work, known as soon as ``plan()`` returns a list instead of None.
 
     ``plan`` must depend on events only, through other stages; work that somebody else asked for, or
-    answered and is trusted, is not asked again.
+    answered and is trusted, is not asked again. What is beyond the *reach* of the machine
+    is left to others.
     """
 
     def __init__(
-        self, plan: Callable[[], Sequence[Entrant] | None], identify: Callable[[Genome], str]
+        self,
+        plan: Callable[[], Sequence[Entrant] | None],
+        identify: Callable[[Genome], str],
+        *,
+        reach: Reach = BOUNDLESS,
     ) -> None:
         self._plan = plan
         self._identify = identify
+        self._reach = reach
         self._work = Work()
         self._company = Company()
         self._answered: dict[Key, set[str | None]] = {}
@@ -96,9 +103,14 @@ class Agenda:
         return entrants is not None and all(map(self._work.answered, entrants))
 
     def ask(self, birth: Birth) -> Assignment | None:
-        """Return the first entrant that nobody works on, of those whose turn is the asker's."""
-        entrants = self.entrants or {}
-        free = [key for key in entrants if key in self._work.expired or not self._work.taken(key)]
+        """Return the first entrant that fits and nobody works on, of those whose turn it is."""
+        entrants, fits = self.entrants or {}, self._reach.fits
+        free = [
+            key
+            for key, each in entrants.items()
+            if (key in self._work.expired or not self._work.taken(key))
+            and fits(each.genome, each.rung)
+        ]
         shared = self._company.shared_out(birth, free)
         if not shared:
             return None

@@ -3,12 +3,13 @@
 Peers with the same records see the same work: promotions, baselines, finals. Each belongs to one of
 those who worked lately, by a lot that all draw alike (rendezvous hashing; Thaler & Ravishankar
 1998, IEEE/ACM Transactions on Networking 6), and what another says that it works on is left to it,
-so that few are trained twice; who has left is forgotten after a while.
+so that few are trained twice. Who has left is forgotten after a while, and who seems to train no
+further than to some rung has no turns above it: its machine may be too small.
 """
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable
 from typing import TypeVar
 
@@ -19,14 +20,19 @@ from .scores import TRUSTED
 LATELY = 256
 """How many of the last results, own ones among them, tell who is there."""
 
-Of = TypeVar("Of", bound=tuple[str | int, ...])
+FEW = 3
+"""An author without a result at a rung or above is taken not to train that far once so many would
+be its share: by chance alone that is so for one in twenty, until its next one.
+"""
+
+Of = TypeVar("Of", bound=tuple[str, int, int])
 
 
 class Company:
-    """The authors of the last trusted results, and what each of the others works on now."""
+    """The authors of the last trusted results and their rungs, and what others work on now."""
 
     def __init__(self) -> None:
-        self._lately = deque[str | None](maxlen=LATELY)  # None for own results
+        self._lately = deque[tuple[str | None, int]](maxlen=LATELY)  # None for own results
         self._taken: dict[str, set[tuple[str, int, int]]] = {}
 
     def tell(self, event: Event) -> None:
@@ -35,7 +41,7 @@ class Company:
             case Finished(result, weight, asked):
                 author = None if asked is None else asked.birth.author
                 if weight >= TRUSTED:
-                    self._lately.append(author)
+                    self._lately.append((author, result.rung))
                 if author in self._taken:
                     self._taken[author].discard((result.genome, result.rung, result.replica))
             case Taken(author, works):
@@ -43,14 +49,15 @@ class Company:
             case _:
                 pass
 
-    def turn(self, birth: Birth, *work: str | int) -> bool:
-        """Whether a work is for the author of *birth* to do, of all who are there."""
-        authors = {author for author in self._lately if author is not None} | {birth.author}
+    def turn(self, birth: Birth, genome: str, rung: int, replica: int = 0) -> bool:
+        """Whether a work is for the author of *birth* to do, of all who are there and may do it."""
+        authors = self._others(rung) | {birth.author}
         if len(authors) == 1:
             return True
-        return min((lot(0, author, *work), author) for author in authors)[1] == birth.author
+        first = min((lot(0, author, genome, rung, replica), author) for author in authors)
+        return first[1] == birth.author
 
-    def works_on(self, work: tuple[str | int, ...]) -> bool:
+    def works_on(self, work: tuple[str, int, int]) -> bool:
         """Whether another works on this (genome, rung, replica)."""
         return any(work in works for works in self._taken.values())
 
@@ -68,3 +75,10 @@ class Company:
         own = [work for work in free if self.turn(birth, *work)]
         left = set(free) - set(own)
         return own + sorted(left, key=lambda work: lot(0, "left", birth.author, *work))
+
+    def _others(self, rung: int) -> set[str]:
+        """Return the others who are there but for those who seem not to train to *rung*."""
+        above = [author for author, reached in self._lately if reached >= rung]
+        share, did = len(above) / max(1, len(self._lately)), set(above)
+        done = Counter(author for author, _ in self._lately if author is not None)
+        return {name for name, count in done.items() if name in did or share * count < FEW}

@@ -23,6 +23,7 @@ from .measures import NOTHING
 from .objectives import Objective, Shown, resolved
 from .population import Population
 from .proposals import Proposal, Proposer, crossing, first, fresh, mutating, sampling
+from .reach import BOUNDLESS, Reach
 from .tournament import Select
 
 CROSSOVER = 0.9
@@ -61,6 +62,7 @@ def nsga2(
     births: int,
     population: int = 20,
     limits: Mapping[str, float] = NOTHING,
+    reach: Reach = BOUNDLESS,
 ) -> AsynchronousSearch:
     """Return NSGA-II: non-dominated first, then those with the most room about them.
 
@@ -72,9 +74,12 @@ def nsga2(
         births: how many genomes are tried.
         population: how many survive a generation, and are born in the next.
         limits: the most of what is measured, by name; who keeps them goes first.
+        reach: what the machine can train; all else is left to others.
     """
     generations = _Generations(breeding, objectives, ladder.lowest, population, _by_room)
-    return _search(breeding, generations, seed=seed, ladder=ladder, births=births, limits=limits)
+    return _search(
+        breeding, generations, seed=seed, ladder=ladder, births=births, limits=limits, reach=reach
+    )
 
 
 def nsga3(
@@ -86,6 +91,7 @@ def nsga3(
     births: int,
     population: int = 20,
     limits: Mapping[str, float] = NOTHING,
+    reach: Reach = BOUNDLESS,
 ) -> AsynchronousSearch:
     """Return NSGA-III: non-dominated first, then those of neglected reference points.
 
@@ -101,7 +107,9 @@ def nsga3(
         )
     select = _by_reference(len(objectives), seed)
     generations = _Generations(breeding, objectives, ladder.lowest, population, select)
-    return _search(breeding, generations, seed=seed, ladder=ladder, births=births, limits=limits)
+    return _search(
+        breeding, generations, seed=seed, ladder=ladder, births=births, limits=limits, reach=reach
+    )
 
 
 def _search(
@@ -112,6 +120,7 @@ def _search(
     ladder: Ladder,
     births: int,
     limits: Mapping[str, float],
+    reach: Reach,
 ) -> AsynchronousSearch:
     identify, sample = remembering(breeding.identify), sampling(breeding)
     select = _duel(generations)
@@ -121,7 +130,7 @@ def _search(
     def children(population: Population, rng: Random, birth: str) -> Proposal | None:
         return (two if rng.random() < CROSSOVER else one)(population, rng, birth)
 
-    propose = fresh((first(children, sample), sample), identify)
+    propose = fresh((first(children, sample), sample), identify, reach=reach)
     return AsynchronousSearch(
         propose,
         identify,
@@ -130,6 +139,7 @@ def _search(
         population=births,
         births=births,
         limits=limits,
+        reach=reach,
     )
 
 

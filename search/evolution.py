@@ -30,6 +30,7 @@ from .proposals import (
     sampling,
     starting,
 )
+from .reach import BOUNDLESS, Reach
 from .screen import choosing, screened
 from .spread import spreading
 from .tournament import tournament as tournament_of
@@ -71,6 +72,7 @@ def regularized_evolution(
     judge: Judge | None = None,
     limits: Mapping[str, float] = NOTHING,
     priors: Priors = NONE,
+    reach: Reach = BOUNDLESS,
 ) -> AsynchronousSearch:
     """Return the search: starters, then samples, until *population* were born, then children.
 
@@ -96,6 +98,7 @@ def regularized_evolution(
         judge: what ranks; bits per byte from scratch unless given.
         limits: the most of what is measured, by name.
         priors: what is expected of traits, for shares to begin with.
+        reach: what the machine can train; all else is left to others.
 
     Raises:
         ValueError: a share of children is not from 0 to 1.
@@ -126,9 +129,9 @@ def regularized_evolution(
     sample = sampling(breeding)
     spread = spreading(breeding, objectives)
     founder = balanced(breeding, spread) if shares else spread(breeding)
-    founders = first(starting(starters or {}, breeding.identify), founder)
+    founders = first(starting(starters or {}, breeding.identify, reach=reach), founder)
     return AsynchronousSearch(
-        fresh((founding(founders, first(children, sample)), sample), identify),
+        fresh((founding(founders, first(children, sample)), sample), identify, reach=reach),
         identify,
         seed=seed,
         ladder=ladder,
@@ -136,4 +139,5 @@ def regularized_evolution(
         births=births or 2 * population,
         judge=judge,
         limits=limits,
+        reach=reach,
     )

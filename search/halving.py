@@ -21,6 +21,7 @@ from .breeding import Breeding, remembering
 from .draws import generator, name_of
 from .population import Age, Population
 from .proposals import fresh, sampling
+from .reach import BOUNDLESS, Reach
 from .scores import Scores, comparable
 from .work import Key, Work
 
@@ -33,21 +34,23 @@ class Bracket(NamedTuple):
 
 
 def successive_halving(
-    breeding: Breeding, *, seed: int, ladder: Ladder, births: int
+    breeding: Breeding, *, seed: int, ladder: Ladder, births: int, reach: Reach = BOUNDLESS
 ) -> BracketSearch:
     """Return brackets from the lowest rung, of so many genomes that one of each reaches the top."""
     size = ladder.eta ** (len(ladder.rungs) - 1)
     brackets = (Bracket(ladder.lowest, size),)
-    return BracketSearch(breeding, brackets, seed=seed, ladder=ladder, births=births)
+    return BracketSearch(breeding, brackets, seed=seed, ladder=ladder, births=births, reach=reach)
 
 
-def hyperband(breeding: Breeding, *, seed: int, ladder: Ladder, births: int) -> BracketSearch:
+def hyperband(
+    breeding: Breeding, *, seed: int, ladder: Ladder, births: int, reach: Reach = BOUNDLESS
+) -> BracketSearch:
     """Return brackets from each rung in turn, of about equal work, for short rungs may mislead."""
     rungs, eta = ladder.rungs, ladder.eta
     above = range(len(rungs) - 1, -1, -1)  # rungs above the one that a bracket starts from
     sizes = (math.ceil(len(rungs) / (steps + 1) * eta**steps) for steps in above)
     brackets = tuple(map(Bracket, rungs, sizes))
-    return BracketSearch(breeding, brackets, seed=seed, ladder=ladder, births=births)
+    return BracketSearch(breeding, brackets, seed=seed, ladder=ladder, births=births, reach=reach)
 
 
 class BracketSearch:
@@ -63,6 +66,7 @@ class BracketSearch:
         seed: seed of the run.
         ladder: the rungs of training.
         births: how many genomes are tried.
+        reach: what the machine can train; all else is left to others.
 
     Raises:
         ValueError: two brackets start from one rung.
@@ -76,6 +80,7 @@ class BracketSearch:
         seed: int,
         ladder: Ladder,
         births: int,
+        reach: Reach = BOUNDLESS,
     ) -> None:
         if len({bracket.rung for bracket in brackets}) < len(brackets):
             raise ValueError(f"brackets must start from different rungs, but are {brackets}")
@@ -85,8 +90,9 @@ class BracketSearch:
         self._brackets = brackets
         self._ladder = ladder
         self._seed = seed
+        self._reach = reach
         self._identify = remembering(breeding.identify)
-        self._propose = fresh((sampling(breeding),), self._identify)
+        self._propose = fresh((sampling(breeding),), self._identify, reach=reach)
         self._scores = Scores()
         self._starts: dict[int, list[tuple[Age, str]]] = {b.rung: [] for b in brackets}
         self._started: dict[str, tuple[Age, int]] = {}
@@ -95,13 +101,19 @@ class BracketSearch:
     @property
     def done(self) -> bool:
         """Whether nobody works and there is nothing more to ask."""
-        return not self.work.pending and self.ask(PROBE) is None
+        if self.work.pending or self._next(PROBE, BOUNDLESS) is not None:
+            return False
+        others = self._reach.limited and not self._closed
+        return not (others and self.population.births < self.births)
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Propose work that was given up, a promotion, or a new genome; None when all is asked."""
+        return self._next(birth, self._reach)
+
+    def _next(self, birth: Birth, reach: Reach) -> Assignment | None:
         if self._closed:
             return None
-        return self._again(birth) or self._promote(birth) or self._bear(birth)
+        return self._again(birth, reach) or self._promote(birth, reach) or self._bear(birth, reach)
 
     def tell(self, events: Sequence[Event]) -> None:
         """Learn from events, in any order; the same event again changes nothing."""
@@ -118,32 +130,36 @@ class BracketSearch:
                 case _:
                     pass
 
-    def _again(self, birth: Birth) -> Assignment | None:
-        lapsed = next(iter(self.work.expired.values()), None)
+    def _again(self, birth: Birth, reach: Reach) -> Assignment | None:
+        several = self.work.expired.values()
+        lapsed = next((each for each in several if reach.fits(each.genome, each.rung)), None)
         return lapsed and replace(lapsed, birth=birth)
 
-    def _promote(self, birth: Birth) -> Assignment | None:
+    def _promote(self, birth: Birth, reach: Reach) -> Assignment | None:
         for key in self._wanted():
-            if not self.work.taken(key):
-                genome = self.population.genomes[key.genome]
+            genome = self.population.genomes[key.genome]
+            if not self.work.taken(key) and reach.fits(genome, key.rung):
                 return Assignment(genome, key.rung, 0, birth, PROMOTE, (key.genome,))
         return None
 
-    def _bear(self, birth: Birth) -> Assignment | None:
+    def _bear(self, birth: Birth, reach: Reach) -> Assignment | None:
         if self.population.births >= self.births:
             return None
         offer = self._propose(self.population, generator(self._seed, birth), name_of(birth))
         if offer is None:
             return None
-        return Assignment(offer.genome, self._next_rung(), 0, birth, offer.origin)
+        for rung in self._next_rungs():
+            if reach.fits(offer.genome, rung):
+                return Assignment(offer.genome, rung, 0, birth, offer.origin)
+        return None
 
-    def _next_rung(self) -> int:
-        """Return where the first bracket that is not full starts from."""
+    def _next_rungs(self) -> Iterator[int]:
+        """Yield where brackets start from, of the first that is not full first."""
 
         def filled(bracket: Bracket) -> int:
             return len(self._starts[bracket.rung]) // bracket.size
 
-        return min(self._brackets, key=filled).rung
+        return (bracket.rung for bracket in sorted(self._brackets, key=filled))
 
     def _wanted(self) -> Iterator[Key]:
         """Yield the promotions of all brackets, those that were made included."""

@@ -15,6 +15,7 @@ from .base import Asked, Assignment, Birth, Event
 from .breeding import Breeding, remembering
 from .population import Age, Population
 from .proposals import fresh, mutating, sampling
+from .reach import BOUNDLESS, Reach
 from .tournament import Select
 
 TRIES = 200
@@ -33,19 +34,27 @@ class LocalSearch:
     """
 
     def __init__(
-        self, breeding: Breeding, *, seed: int, ladder: Ladder, births: int, tries: int = TRIES
+        self,
+        breeding: Breeding,
+        *,
+        seed: int,
+        ladder: Ladder,
+        births: int,
+        tries: int = TRIES,
+        reach: Reach = BOUNDLESS,
     ) -> None:
         self._identify: Callable[[Genome], str] = remembering(breeding.identify)
         self._rung = ladder.lowest
         self._climbs = _Climbs()
         climbing = mutating(breeding, _standing(self._climbs, self._rung))
         self._search = AsynchronousSearch(
-            fresh((climbing, sampling(breeding)), self._identify, tries=tries),
+            fresh((climbing, sampling(breeding)), self._identify, tries=tries, reach=reach),
             self._identify,
             seed=seed,
             ladder=ladder,
             population=births,
             births=births,
+            reach=reach,
         )
 
     @property

@@ -25,6 +25,7 @@ from .objectives import QUALITY, Objective, Shown
 from .optuna_study import distribution, empty_study
 from .population import Population
 from .proposals import Proposal, Proposer, first, fresh, sampling, starting
+from .reach import BOUNDLESS, Reach
 
 STARTUP = 10
 """How many genomes are drawn by chance before; Optuna's own default."""
@@ -42,6 +43,7 @@ def optuna_tpe(
     objectives: Sequence[Objective] = (QUALITY,),
     starters: Mapping[str, Genome] | None = None,
     multivariate: bool = False,
+    reach: Reach = BOUNDLESS,
 ) -> AsynchronousSearch:
     """Return a search whose genomes TPE proposes, from all that have a score at one rung.
 
@@ -56,6 +58,7 @@ def optuna_tpe(
         objectives: what is minimised; for several, by hypervolume (MOTPE).
         starters: named genomes to begin with.
         multivariate: whether TPE looks at all choices together or at each by itself.
+        reach: what the machine can train; all else is left to others.
     """
 
     def sampler(seed: int) -> TPESampler:
@@ -65,7 +68,15 @@ def optuna_tpe(
         )
 
     history = _History(coding, objectives, sampler, _add)
-    return _search(history, "tpe", seed=seed, ladder=ladder, births=births, starters=starters or {})
+    return _search(
+        history,
+        "tpe",
+        seed=seed,
+        ladder=ladder,
+        births=births,
+        starters=starters or {},
+        reach=reach,
+    )
 
 
 def optuna_nsga2(
@@ -76,6 +87,7 @@ def optuna_nsga2(
     births: int,
     objectives: Sequence[Objective] = (QUALITY,),
     population: int = 50,
+    reach: Reach = BOUNDLESS,
 ) -> AsynchronousSearch:
     """Return a search whose genomes Optuna's NSGA-II proposes, from the scores at one rung.
 
@@ -87,7 +99,7 @@ def optuna_nsga2(
         return _NSGAII(seed=seed, population_size=population)
 
     history = _History(coding, objectives, sampler, _ask_and_tell)
-    return _search(history, "nsga2", seed=seed, ladder=ladder, births=births)
+    return _search(history, "nsga2", seed=seed, ladder=ladder, births=births, reach=reach)
 
 
 def _search(
@@ -98,17 +110,18 @@ def _search(
     ladder: Ladder,
     births: int,
     starters: Mapping[str, Genome] = MappingProxyType({}),
+    reach: Reach,
 ) -> AsynchronousSearch:
     identify = remembering(history.coding.identify)
     asking = _leading_on(_asking(history, origin), history.coding)
     sample = sampling(history.coding)
     propose = first(
-        starting(starters, identify),
-        fresh((asking,), identify, tries=1),
-        fresh((sample,), identify),
+        starting(starters, identify, reach=reach),
+        fresh((asking,), identify, tries=1, reach=reach),
+        fresh((sample,), identify, reach=reach),
     )
     return AsynchronousSearch(
-        propose, identify, seed=seed, ladder=ladder, population=births, births=births
+        propose, identify, seed=seed, ladder=ladder, population=births, births=births, reach=reach
     )
 
 

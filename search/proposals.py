@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..genome.graph import Genome
 from .breeding import Breeding
 from .population import Population
+from .reach import BOUNDLESS, Reach
 from .tournament import Select
 
 
@@ -27,19 +28,23 @@ Proposer = Callable[[Population, Random, str], Proposal | None]
 """(population, generator, text of the birth) -> the offer."""
 
 
-def starting(starters: Mapping[str, Genome], identify: Callable[[Genome], str]) -> Proposer:
+def starting(
+    starters: Mapping[str, Genome], identify: Callable[[Genome], str], *, reach: Reach = BOUNDLESS
+) -> Proposer:
     """Offer, by lot, a named genome that was not tried; peers who start at once seldom collide.
 
-    One that somebody says to have tried is left to audits: all peers have the same starters.
+    One that somebody says to have tried is left to audits: all peers have the same starters. What
+    does not fit the machine is left to others.
     """
     named = {identify(genome): (name, genome) for name, genome in starters.items()}
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
         left = [
             genome_id
-            for genome_id in named
+            for genome_id, (_, genome) in named.items()
             if not population.seen(genome_id) and not population.claimed(genome_id)
-        ]
+            and reach.fits(genome, population.lowest)
+        ]  # fmt: skip
         if not left:
             return None
         name, genome = named[rng.choice(left)]
@@ -115,17 +120,34 @@ def founding(founders: Proposer, children: Proposer) -> Proposer:
     return propose
 
 
+BEYOND = 4
+"""How many offers of one proposer may be beyond the reach of the machine until the next is asked.
+
+Children of parents that others measured may all be.
+"""
+
+
 def fresh(
-    proposers: Sequence[Proposer], identify: Callable[[Genome], str], *, tries: int = 32
+    proposers: Sequence[Proposer],
+    identify: Callable[[Genome], str],
+    *,
+    tries: int = 32,
+    reach: Reach = BOUNDLESS,
 ) -> Proposer:
-    """Offer only what was never tried: *tries* of each proposer in turn, then give up."""
+    """Offer only what was never tried and is within *reach*: *tries* of each proposer in turn."""
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
         for proposer in proposers:
+            beyond = 0
             for _ in range(tries):
                 offer = proposer(population, rng, birth)
-                if offer is not None and not population.seen(identify(offer.genome)):
+                if offer is None or population.seen(identify(offer.genome)):
+                    continue
+                if reach.fits(offer.genome, population.lowest):
                     return offer
+                beyond += 1
+                if beyond == BEYOND:
+                    break
         return None
 
     return propose

@@ -6,10 +6,11 @@ from ..evaluator.ladder import Ladder
 from .asynchronous import AsynchronousSearch
 from .breeding import Breeding, remembering
 from .proposals import fresh, sampling
+from .reach import BOUNDLESS, Reach
 
 
 def random_search(
-    breeding: Breeding, *, seed: int, ladder: Ladder, births: int
+    breeding: Breeding, *, seed: int, ladder: Ladder, births: int, reach: Reach = BOUNDLESS
 ) -> AsynchronousSearch:
     """Return a search that draws *births* different genomes and promotes the best of them.
 
@@ -18,10 +19,11 @@ def random_search(
     """
     identify = remembering(breeding.identify)
     return AsynchronousSearch(
-        fresh((sampling(breeding),), identify),
+        fresh((sampling(breeding),), identify, reach=reach),
         identify,
         seed=seed,
         ladder=ladder,
         population=births,
         births=births,
+        reach=reach,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from random import Random
+from typing import TypeVar
 
 from ..blocks.ranges import Range, Value
 from ..genome.cost import Costs, block_parameters
@@ -18,6 +19,14 @@ from ..genome.traits import Trait, form_traits
 from .breeding import Choose, remembering
 from .flat_coding import FlatCoding
 
+Bred = TypeVar("Bred", Genome, Child)
+
+DRAWN, BRED, CHOSEN = 64, 8, 4
+"""How often a genome is drawn, bred of others, or chosen of several until one fits the machine.
+
+Parents may be too large for it, and those that are chosen lie at the ends.
+"""
+
 
 def _most(names: Sequence[str]) -> str:
     """Return the most frequent name, the first of the alphabet of several."""
@@ -26,9 +35,13 @@ def _most(names: Sequence[str]) -> str:
 
 @dataclass
 class Species:
-    """The genomes of a space, which may be exchanged for a larger one."""
+    """The genomes of a space, which may be exchanged for a larger one.
+
+    What it breeds *fits* the machine, where that can be had in a few tries.
+    """
 
     space: Space
+    fits: Callable[[Genome], bool] = field(default=lambda genome: True)
 
     def __post_init__(self) -> None:
         self._canonical = remembering(lambda genome: canonical(genome, self.space.catalog))
@@ -36,23 +49,24 @@ class Species:
 
     def sample(self, rng: Random, birth: str) -> Genome:
         """Draw a genome."""
-        return self.space.sample(rng, birth)
+        return self._fitting(DRAWN, lambda: self.space.sample(rng, birth))
 
     def sample_of(self, rng: Random, birth: str, count: int, choose: Choose) -> Genome:
         """Draw the one of *count* genomes that *choose* takes; it alone is fitted."""
-        return self.space.sample_of(rng, birth, count, choose)
+        found = self._fitting(CHOSEN, lambda: self.space.sample_of(rng, birth, count, choose))
+        return found if self.fits(found) else self.sample(rng, birth)
 
     def mutate(self, genome: Genome, rng: Random, birth: str) -> Child:
         """Change something of *genome*, mostly one thing."""
-        return mutate(genome, self.space, rng, birth)
+        return self._fitting(BRED, lambda: mutate(genome, self.space, rng, birth))
 
     def cross(self, mother: Genome, father: Genome, rng: Random, birth: str) -> Genome:
         """Mix two genomes, aligned by lineage."""
-        return cross(mother, father, self.space, rng, birth)
+        return self._fitting(BRED, lambda: cross(mother, father, self.space, rng, birth))
 
     def guided(self, taste: Taste) -> Species:
         """Return the genomes of the space as it is now, bred by *taste*."""
-        return Species(replace(self.space, taste=taste))
+        return Species(replace(self.space, taste=taste), self.fits)
 
     def identify(self, genome: Genome) -> str:
         """Return the id that isomorphic genomes share, training genes included."""
@@ -88,6 +102,15 @@ class Species:
     def decode(self, values: Mapping[str, Value], birth: str) -> Genome:
         """Return the genome of these values."""
         return self._coding().decode(values, birth)
+
+    def _fitting(self, tries: int, breed: Callable[[], Bred]) -> Bred:
+        """Return the first that fits of some, or the last: whoever hands it out looks again."""
+        bred = breed()
+        for _ in range(tries - 1):
+            if self.fits(bred.genome if isinstance(bred, Child) else bred):
+                break
+            bred = breed()
+        return bred
 
     def _coding(self) -> FlatCoding:
         if self._flat.space is not self.space:

@@ -17,6 +17,7 @@ from ..genome.mutation import Child
 from ..genome.space import Space
 from .asynchronous import AsynchronousSearch
 from .optuna_search import optuna_tpe
+from .reach import BOUNDLESS, Reach
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,13 @@ class Trainings:
 
 
 def tuning_search(
-    space: Space, original: Genome, *, seed: int, ladder: Ladder, births: int
+    space: Space,
+    original: Genome,
+    *,
+    seed: int,
+    ladder: Ladder,
+    births: int,
+    reach: Reach = BOUNDLESS,
 ) -> AsynchronousSearch:
     """Return the search of the training genes of *original*, which is the first to be tried.
 
@@ -81,6 +88,7 @@ def tuning_search(
         births=births,
         starters={"original": original},
         multivariate=True,
+        reach=reach,
     )
 
 

@@ -19,6 +19,7 @@ WORDS = ("the", "quick", "brown", "fox", "jumps", "over", "lazy", "dogs", "count
 def identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PRAXIS_IDENTITY", str(tmp_path_factory.mktemp("key") / "identity"))
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         yield
 
 

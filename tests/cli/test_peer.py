@@ -151,6 +151,9 @@ def test_two_machines_share_a_run(machines: Sequence[Machine]) -> None:
     joined = two.until(second, "joined")
     assert joined["digest"] == listening["digest"]
     assert (joined["peers"], joined["run"]) == (1, "r")
+    proven = two.until(second, "able")
+    assert proven["deviation"] < proven["tolerance"]
+    assert proven["fitting"] == dict.fromkeys(["512", "1000"], proven["starters"])
     one.until(first, "result")
     two.until(second, "result")
     for machine, call in ((one, first), (two, second)):

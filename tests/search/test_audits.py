@@ -10,8 +10,9 @@ import pytest
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.asynchronous import AsynchronousSearch
 from praxis_evolve.search.audits import AUDIT, DULL, Audits
-from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Expired, Finished
+from praxis_evolve.search.base import Able, Asked, Assignment, Birth, Closed, Expired, Finished
 from praxis_evolve.search.evolution import regularized_evolution
+from praxis_evolve.search.reach import Need, Reach
 from praxis_evolve.search.toy import Toy
 
 TOY, RUNGS = Toy(), (100, 300)
@@ -91,6 +92,19 @@ def test_failures_finals_strange_rungs_and_illegal_genomes_are_nobody_s_work() -
         stage.tell([replace(good, result=result)])
     stage.tell([claim(1, rung=7), replace(good, asked=None)])
     assert not asks(stage)
+
+
+def test_what_is_beyond_the_machine_is_left_to_others() -> None:
+    reach = Reach(lambda genome, rung: Need(0, rung))
+    stage = Audits(
+        seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True, reach=reach
+    )
+    stage.tell([claim(1, rung=RUNGS[0]), claim(2, rung=RUNGS[1])])
+    assert {offer.rung for offer in asks(stage)} == set(RUNGS[:2])
+    reach.hear(Able(operations=RUNGS[0]))
+    assert {offer.rung for offer in asks(stage)} == {RUNGS[0]}
+    reach.hear(Able())
+    assert {offer.rung for offer in asks(stage)} == set(RUNGS[:2])
 
 
 def test_one_author_is_looked_at_until_it_is_believed() -> None:

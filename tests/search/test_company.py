@@ -12,14 +12,16 @@ from praxis_evolve.search.asynchronous import AsynchronousSearch
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Finished, Taken
 from praxis_evolve.search.campaign import Agenda, Entrant
 from praxis_evolve.search.company import LATELY, Company
+from praxis_evolve.search.draws import lot
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.toy import Toy
 
 TOY = Toy()
 
 
-def of(author: str, number: int = 0, weight: float = 1.0) -> Finished:
-    asked = Assignment(TOY.sample(Random(number), f"{number}"), 100, 0, Birth("r", author, number))
+def of(author: str, number: int = 0, weight: float = 1.0, rung: int = 100) -> Finished:
+    birth = Birth("r", author, number)
+    asked = Assignment(TOY.sample(Random(number), f"{number}"), rung, 0, birth)
     return Finished(TOY.evaluate(asked), weight, asked)
 
 
@@ -49,12 +51,31 @@ def test_each_work_is_one_author_s_turn_and_all_see_the_same() -> None:
 def test_who_has_left_is_forgotten() -> None:
     company, me = Company(), Birth("r", "me", 0)
     company.tell(of("gone"))
-    theirs = [f"{n}" for n in range(50) if not company.turn(me, f"{n}")]
+    theirs = [f"{n}" for n in range(50) if not company.turn(me, f"{n}", 300)]
     assert theirs
     for number in range(LATELY):
         company.tell(of("me too", number))
-    gone = [work for work in theirs if company.turn(me, work)]
+    gone = [work for work in theirs if company.turn(me, work, 300)]
     assert gone
+
+
+def test_who_trains_no_further_has_no_turns_there_and_keeps_those_below() -> None:
+    company, me, works = Company(), Birth("r", "me", 0), [f"{n}" for n in range(200)]
+    for number in range(20):
+        company.tell(of("small", number))
+        company.tell(of("large", number))
+    for work in works:
+        three = [lot(0, author, work, 300) for author in ("me", "small", "large")]
+        assert company.turn(me, work, 300) == (min(three) == three[0]), "nobody did such work yet"
+    for number in range(10):
+        company.tell(of("large", number, rung=300))
+    for work in works:
+        two = [lot(0, author, work, 300) for author in ("me", "large")]
+        assert company.turn(me, work, 300) == (two[0] < two[1]), "small did none of several"
+        three = [lot(0, author, work, 100) for author in ("me", "small", "large")]
+        assert company.turn(me, work, 100) == (min(three) == three[0])
+    company.tell(of("small", 99, rung=300))
+    assert sum(company.turn(me, work, 300) for work in works) < 100, "it does, after all"
 
 
 def search() -> AsynchronousSearch:
@@ -84,10 +105,10 @@ def test_two_peers_promote_different_genomes_and_nobody_s_are_done_in_the_end() 
 def test_who_does_nothing_any_more_loses_its_turns_by_own_results() -> None:
     company, me = Company(), Birth("r", "me", 0)
     company.tell(of("gone"))
-    assert not all(company.turn(me, f"{n}") for n in range(50))
+    assert not all(company.turn(me, f"{n}", 300) for n in range(50))
     for _ in range(LATELY):
         company.tell(Finished(of("me").result))
-    assert all(company.turn(me, f"{n}") for n in range(50))
+    assert all(company.turn(me, f"{n}", 300) for n in range(50))
 
 
 def entrants(several: int) -> list[Entrant]:
