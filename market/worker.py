@@ -16,6 +16,9 @@ from ..evaluator.pool import Pool
 from ..evaluator.result import Result
 from ..search.base import Assignment, Birth, Event, Search
 
+LOOK = 0.25
+"""The most seconds between two questions what the owner wants."""
+
 TRIES = 8
 """How often in a row a search is asked anew because others added to the journal meanwhile."""
 
@@ -24,6 +27,8 @@ class Wish(Enum):
     """What the owner of the machine wants of the loop now."""
 
     WORK = "work"
+    PAUSE = "pause"
+    """Hand out nothing and hold what runs where it is, until another wish."""
     CLOSE = "close"
     """Time is up for new genomes: train the finalists, then end."""
     FINISH = "finish"
@@ -101,9 +106,11 @@ class Worker:
     job: Callable[[Assignment], Job]
     waiting: Sequence[Assignment] = ()
     clock: Callable[[], float] = time.perf_counter
+    rest: Callable[[float], None] = time.sleep
     _running: dict[str, Assignment] = field(default_factory=dict[str, Assignment], init=False)
     _closed: bool = field(default=False, init=False)
     _behind: bool = field(default=False, init=False)
+    _paused: bool = field(default=False, init=False)
 
     def run(self) -> Worked:
         """Work until nothing is left to do or a wish ends it."""
@@ -111,14 +118,17 @@ class Worker:
         while True:
             began = self.clock()
             worked.wish = self.wish()
+            self._pause(worked.wish is Wish.PAUSE)
             if worked.wish is Wish.CLOSE:
                 self._close()
             if worked.wish in (Wish.WORK, Wish.CLOSE):
                 self._hand_out(waiting)
             worked.engine_seconds += self.clock() - began
-            if worked.wish is Wish.STOP or not (self._running or self._behind):
+            if worked.wish is Wish.STOP or not (self._running or self._behind or self._paused):
                 break
-            finished = self.pool.wait(0.25)
+            finished = self.pool.wait(0.0 if self._paused else LOOK)
+            if self._paused:
+                self.rest(LOOK)
             began = self.clock()
             for key, result in finished:
                 self._take(key, result)
@@ -128,6 +138,11 @@ class Worker:
             worked.engine_seconds += self.clock() - began
         worked.seconds = self.clock() - started
         return worked
+
+    def _pause(self, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            (self.pool.pause if paused else self.pool.resume)()
 
     def _hand_out(self, waiting: list[Assignment]) -> None:
         while len(self._running) < self.pool.capacity:
