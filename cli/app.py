@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from .catalog import catalog
+from .control import control
 from .doctor import doctor
 from .errors import CliError, Code
 from .export import export
@@ -88,6 +89,7 @@ for command in (
     doctor,
 ):
     app.command(cls=Listening if command in (run, peer, relay) else None)(command)
+app.add_typer(control, name="control")
 app.add_typer(runs, name="runs")
 app.add_typer(catalog, name="catalog")
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 from .errors import CliError
-from .launch import default_workers
 from .options import store_of
+from .resources import usable_cores
 
 GIB = 1 << 30
 LEAST_MEMORY, LEAST_DISK = 2 * GIB, 1 * GIB
@@ -72,7 +72,7 @@ def torch_here() -> Check:
 
 def cores() -> Check:
     """Look at the cores that this process may use."""
-    count = default_workers("cpu")
+    count = usable_cores()
     text = f"{count} of {os.cpu_count()} for this process, one worker each"
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > 2 * count:

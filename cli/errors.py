@@ -16,6 +16,7 @@ class Code(IntEnum):
     NO_GENOME = 5
     UNREACHABLE = 6
     VERIFICATION = 7
+    NOTHING_LEFT = 8
     INTERRUPTED = 130
     TERMINATED = 143
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
@@ -202,7 +202,7 @@ def serve(
     _die_with_parent()
     os.environ.update(dict.fromkeys(THREADS, "1"))
     if setup.device.startswith("cuda"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible(device, os.environ)
     try:
         answer = _load(evaluator)(setup)
         pipe.send(Ready())
@@ -212,6 +212,12 @@ def serve(
         return
     except Exception:
         pipe.send(Broken(traceback.format_exc()))
+
+
+def visible(device: int, environment: Mapping[str, str]) -> str:
+    """Return what names a GPU to CUDA that is number *device* of those that are seen here."""
+    named = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return named[device] if device < len(named) else str(device)
 
 
 def _load(path: str) -> Callable[[Setup], Callable[[Job], Result]]:

@@ -41,6 +41,7 @@ def test_help_names_every_command(cli: Cli, option: str) -> None:
     for name in (
         "demo", "run", "peer", "relay", "tune", "status", "winners", "shares", "importances",
         "show", "report", "sample", "export", "reproduce", "replay", "doctor", "runs", "catalog",
+        "control",
     ):  # fmt: skip
         assert name in called.out
 
@@ -66,5 +67,6 @@ def test_an_error_has_at_most_three_lines_even_of_a_talkative_library() -> None:
 def test_the_exit_codes_are_those_of_the_documentation() -> None:
     assert {code.name: code.value for code in Code} == {
         "DONE": 0, "FAILURE": 1, "USAGE": 2, "STORE": 3, "NOT_FOUND": 4, "NO_GENOME": 5,
-        "UNREACHABLE": 6, "VERIFICATION": 7, "INTERRUPTED": 130, "TERMINATED": 143,
+        "UNREACHABLE": 6, "VERIFICATION": 7, "NOTHING_LEFT": 8, "INTERRUPTED": 130,
+        "TERMINATED": 143,
     }  # fmt: skip

@@ -16,7 +16,14 @@ from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.job import Job, Setup, names
 from praxis_evolve.evaluator.pool import Pool, ProcessPool, SerialPool
 from praxis_evolve.evaluator.result import Result
-from praxis_evolve.evaluator.worker import SUSPENDS, Broken, Worker, WorkerError, first_ready
+from praxis_evolve.evaluator.worker import (
+    SUSPENDS,
+    Broken,
+    Worker,
+    WorkerError,
+    first_ready,
+    visible,
+)
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.tests.evaluator.pool_jobs import (
     DIES,
@@ -279,6 +286,16 @@ def test_an_interrupt_is_the_parents_to_handle(setup: Setup, small_genome: Genom
             os.kill(worker, name)
         pool.submit("second", Job(small_genome, FINE, replica=1))
         assert drain(pool)["second"].seed == worker
+
+
+@pytest.mark.parametrize(
+    ("seen", "names"), [(None, "012"), ("", "012"), ("4,7", "472"), ("GPU-a,GPU-b", ["GPU-a"])]
+)
+def test_gpus_are_numbered_as_this_process_sees_them(
+    seen: str | None, names: str | list[str]
+) -> None:
+    environment = {} if seen is None else {"CUDA_VISIBLE_DEVICES": seen}
+    assert [visible(number, environment) for number in range(len(names))] == list(names)
 
 
 def test_a_pool_without_workers_is_refused(setup: Setup) -> None:
