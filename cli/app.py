@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from .errors import CliError, Code
 from .export import export
 from .importances import importances
 from .options import Listening
-from .output import notice
+from .output import event_json, notice
 from .peer import peer, relay
 from .replay import replay
 from .report import report
@@ -95,11 +96,20 @@ app.add_typer(catalog, name="catalog")
 
 
 def main() -> None:
-    """Run a command; an error ends it in at most three lines and with its exit code."""
+    """Run a command; an error ends it in at most three lines and with its exit code.
+
+    Of a fleet it is an event, too: nobody reads lines there.
+    """
+    began = time.monotonic()
     try:
         app()
     except Exception as error:
         found = readable(error)
+        if "--fleet" in sys.argv:
+            event_json(
+                "run/1", time.monotonic() - began, "failed", error=found.what, why=found.why,
+                cure=found.cure, code=int(found.code),
+            )  # fmt: skip
         for line in found.lines():
             notice(line)
         if os.environ.get("PRAXIS_VERBOSE"):

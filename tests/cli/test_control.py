@@ -224,3 +224,11 @@ def test_a_fleet_says_that_nothing_is_left(cli: Cli, copied: Tiny) -> None:
     )
     assert called.code == Code.NOTHING_LEFT
     assert all(json.loads(line) for line in called.out.splitlines())
+
+
+def test_an_error_of_a_fleet_is_an_event_too(cli: Cli, copied: Tiny) -> None:
+    called = cli("run", "--resume", "tyni", "--store", copied.url, "--fleet")
+    assert called.code == Code.NOT_FOUND
+    said = json.loads(called.out)
+    assert (said["event"], said["code"]) == ("failed", Code.NOT_FOUND)
+    assert said["error"] in called.err
