@@ -30,13 +30,8 @@ class Keys:
 
     def orders(self) -> Iterator[Order]:
         """Yield what the keys say that were pressed since."""
-        if not _in_foreground(self._file):
-            return
-        _take_keys(self._file)
-        while select.select([self._file], [], [], 0)[0]:
-            pressed = os.read(self._file, 64).decode(errors="replace")
-            if not pressed:
-                return
+        if _in_foreground(self._file):
+            pressed = _pressed(self._file).decode(errors="replace")
             yield from (self._order(key) for key in pressed.lower() if key in ORDERS)
 
     def _order(self, key: str) -> Order:
@@ -73,6 +68,17 @@ def _terminal(file: int | None) -> int | None:
     except (OSError, ValueError, AttributeError):
         return None
     return number if os.isatty(number) else None
+
+
+def _pressed(file: int) -> bytes:
+    """Return the keys that were pressed since; of a terminal that hung up, none."""
+    import termios
+
+    with suppress(OSError, termios.error):
+        _take_keys(file)
+        if select.select([file], [], [], 0)[0]:
+            return os.read(file, 64)
+    return b""
 
 
 def _take_keys(file: int) -> None:

@@ -38,7 +38,8 @@ class Cores:
             with suppress(psutil.Error):
                 spent = process.cpu_times()
                 own[process.pid] = spent.user + spent.system
-        return Cores(total, total - times.idle - getattr(times, "iowait", 0.0), own)
+        spare = sum(getattr(times, name, 0.0) for name in ("idle", "iowait", "steal"))
+        return Cores(total, total - spare, own)
 
 
 def used_by_others(before: Cores, after: Cores) -> float:
