@@ -22,18 +22,19 @@ REPLICA = Annotated[int | None, typer.Option(help="Which training, by its replic
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 GPUS = Annotated[
-    str | None, typer.Option(metavar="N[,N...]", help="Use only these GPUs, such as 0,2. [all]")
+    str | None,
+    typer.Option(metavar="N[,N...]", help="Use only these GPUs, such as 0,2; all unless given."),
 ]
 HOURS = Annotated[
     str | None,
-    typer.Option(help="Work only then, in local time, such as 22-7 or 9:30-17. [always]"),
+    typer.Option(help="Work only then, in local time, such as 22-7 or 9:30-17."),
 ]
 IDLE = Annotated[
     str | None,
     typer.Option(
         metavar="TIME",
         help="Work only where nobody typed and other programs took less than a quarter of the "
-        "cores for so long, such as 3m. [always]",
+        "cores for so long, such as 3m.",
     ),
 ]
 DISK = Annotated[
@@ -41,7 +42,7 @@ DISK = Annotated[
     typer.Option(
         metavar="SIZE",
         help="The most that the folder of the run and the store may take, such as 2G: old "
-        "checkpoints go first, then the run ends. [no limit]",
+        "checkpoints go first, then the run ends.",
     ),
 ]
 ONCE = Annotated[

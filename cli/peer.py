@@ -68,7 +68,8 @@ def peer(
     hours: HOURS = None,
     idle: IDLE = None,
     on_battery: Annotated[
-        str | None, typer.Option(metavar="yes|no", help="Work without a plug, too. [no]")
+        str | None,
+        typer.Option(metavar="yes|no", help="Work without a plug, too; no unless given."),
     ] = None,
     disk: DISK = None,
     once: ONCE = None,

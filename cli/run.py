@@ -159,7 +159,8 @@ def run(
     hours: HOURS = None,
     idle: IDLE = None,
     on_battery: Annotated[
-        str | None, typer.Option(metavar="yes|no", help="Work without a plug, too. [yes]")
+        str | None,
+        typer.Option(metavar="yes|no", help="Work without a plug, too; yes unless given."),
     ] = None,
     disk: DISK = None,
     once: ONCE = None,
