@@ -50,6 +50,7 @@ from praxis_evolve.market.swarm.board import Board, packed, unpacked
 from praxis_evolve.market.swarm.directory import FIND, PING, STORE, Directory
 from praxis_evolve.market.swarm.gossip import Gossip
 from praxis_evolve.market.swarm.hive import dht
+from praxis_evolve.market.swarm.parts import ALL
 from praxis_evolve.market.swarm.peer_key import PeerKey
 from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.market.swarm.transport import FRAME, Contact, Handler, TransportError
@@ -230,13 +231,13 @@ class _Sample:
         ]
         peers = [["12D3KooW", ["/ip4/127.0.0.1/tcp/1"]]]
         self.requests = {
-            "heads": [canonical.encode({"run": self.run, "root": heads.root({})})],
+            "heads": [canonical.encode({"parts": [ALL], "root": heads.root({}), "run": self.run})],
             "pull": [canonical.encode({"run": self.run, "heads": encoded})],
             "push": self.batches,
             "blob": [f"task:{'ab' * 32}".encode(), f"manifest:{'cd' * 32}".encode()],
         }
         self.answers = {
-            "heads": [canonical.encode({"heads": encoded, "peers": peers})],
+            "heads": [canonical.encode({"heads": encoded, "parts": {}, "peers": peers})],
             "pull": self.batches,
             "push": [canonical.encode({"added": 1, "refused": 0})],
         }
@@ -319,7 +320,7 @@ class _Sample:
         unknown = {"ff" * 32: [9, 9, "ab" * 32]}
         self.replica.receive(self.batches[0])
         plain["pull"] = canonical.encode({"genomes": [], "records": []})
-        plain["heads"] = canonical.encode({"heads": unknown, "peers": []})
+        plain["heads"] = canonical.encode({"heads": unknown, "parts": {}, "peers": []})
 
         def answered(method: str) -> Callable[[bytes], object]:
             def feed(data: bytes) -> object:

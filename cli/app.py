@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import traceback
 from typing import Annotated, Any
 
@@ -12,13 +13,14 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from .catalog import catalog
+from .control import control
 from .doctor import doctor
 from .errors import CliError, Code
 from .export import export
 from .importances import importances
 from .market import market
 from .options import Listening
-from .output import notice
+from .output import event_json, notice
 from .peer import peer, relay
 from .replay import replay
 from .report import report
@@ -90,16 +92,26 @@ for command in (
     doctor,
 ):
     app.command(cls=Listening if command in (run, peer, relay) else None)(command)
+app.add_typer(control, name="control")
 app.add_typer(runs, name="runs")
 app.add_typer(catalog, name="catalog")
 
 
 def main() -> None:
-    """Run a command; an error ends it in at most three lines and with its exit code."""
+    """Run a command; an error ends it in at most three lines and with its exit code.
+
+    Of a fleet it is an event, too: nobody reads lines there.
+    """
+    began = time.monotonic()
     try:
         app()
     except Exception as error:
         found = readable(error)
+        if "--fleet" in sys.argv:
+            event_json(
+                "run/1", time.monotonic() - began, "failed", error=found.what, why=found.why,
+                cure=found.cure, code=int(found.code),
+            )  # fmt: skip
         for line in found.lines():
             notice(line)
         if os.environ.get("PRAXIS_VERBOSE"):

@@ -8,20 +8,29 @@ import platform
 import shutil
 import stat
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
+from .conditions import bytes_text
 from .errors import CliError
-from .launch import default_workers
-from .options import store_of
+from .resources import usable_cores
+from .settings import RunSettings, layered, memory_of
 
 GIB = 1 << 30
 LEAST_MEMORY, LEAST_DISK = 2 * GIB, 1 * GIB
 """A worker of the default run takes less than 1 GiB; a run keeps some 100 MB."""
 
 PYTHON = (3, 11)
+
+DRIVERS = Path("/dev")
+"""Where a driver of NVIDIA puts its GPUs, whether torch can use them or not."""
+
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux keeps the memory that a container may take, by its two versions of control groups."""
 
 
 @dataclass(frozen=True)
@@ -36,17 +45,19 @@ class Check:
 
 def checks(store: str | None) -> Iterator[Check]:
     """Yield the checks, given the ``--store`` of the command line."""
-    for check in (python, torch_here, cores, memory, catalog_here):
-        yield _safe(check.__name__.removesuffix("_here"), check)
+    for check in (python, torch_here, cores, memory, battery, catalog_here):
+        yield safe(check.__name__.removesuffix("_here"), check)
     try:
-        url = store_of(store)
+        settings = layered({"store": store}).settings
     except CliError as error:
         yield Check("settings", "fail", f"{error.what}: {error.why}", error.cure)
     else:
-        yield _safe("disk", lambda: disk(url))
-        yield _safe("store", lambda: store_here(url))
-    yield _safe("corpus", corpus)
-    yield _safe("identity", identity)
+        yield safe("limit", lambda: limit(settings))
+        yield safe("disk", lambda: disk(settings.store))
+        yield safe("folder", lambda: folder(settings.store))
+        yield safe("store", lambda: store_here(settings.store))
+    yield safe("corpus", corpus)
+    yield safe("identity", identity)
     yield extra("png", "kaleido", "reports have no PNG files")
     yield extra("postgres", "psycopg", "stores on PostgreSQL are not there")
 
@@ -65,14 +76,27 @@ def torch_here() -> Check:
 
     version = torch.__version__
     if not torch.cuda.is_available():
+        if any(DRIVERS.glob("nvidia[0-9]*")):
+            what = f"{version} sees no GPU, but this machine has one of NVIDIA"
+            return Check("torch", "warn", what, "install torch for CUDA: https://pytorch.org")
         return Check("torch", "ok", f"{version}, no GPU: searches will be small")
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return Check("torch", "ok", f"{version}, {', '.join(names)}")
+    return Check("torch", "ok", f"{version}, {', '.join(_gpus())}")
+
+
+def _gpus() -> Iterator[str]:
+    """Yield number, name and memory of each GPU."""
+    import torch
+
+    memory_of_gpu = cast("Callable[[int], tuple[int, int]]", torch.cuda.mem_get_info)
+    for number in range(torch.cuda.device_count()):
+        free, total = memory_of_gpu(number)
+        name = torch.cuda.get_device_name(number)
+        yield f"GPU {number}: {name}, {free / GIB:.1f} of {total / GIB:.1f} GiB free"
 
 
 def cores() -> Check:
     """Look at the cores that this process may use."""
-    count = default_workers("cpu")
+    count = usable_cores()
     text = f"{count} of {os.cpu_count()} for this process, one worker each"
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     if load > 2 * count:
@@ -89,6 +113,45 @@ def memory() -> Check:
     if found.available < LEAST_MEMORY:
         return Check("memory", "warn", text, "close programs, or give fewer --workers")
     return Check("memory", "ok", text)
+
+
+def battery() -> Check:
+    """Look at the plug: ``peer`` does not work without one unless told to."""
+    from .machine import battery
+
+    found = battery()
+    if found is None:
+        return Check("battery", "ok", "none is seen")
+    on_battery, charge = found
+    if on_battery:
+        text = f"no plug, {charge:.0f} % left: peer pauses"
+        return Check("battery", "warn", text, "plug it in, or give --on-battery yes")
+    return Check("battery", "ok", f"plugged in, {charge:.0f} %")
+
+
+def limit(settings: RunSettings) -> Check:
+    """Look whether all workers together may take more memory than this process can have.
+
+    A worker measures its memory and ends an evaluation that is above; what it cannot measure, or
+    takes between two looks, only the system stops, by the limit of the machine or the container.
+    """
+    import psutil
+
+    workers, total = settings.workers or usable_cores(), psutil.virtual_memory().total
+    each, most = memory_of(settings.memory_limit, total // workers), min(total, _container(total))
+    held = psutil.Process().memory_info().rss  # a system that cannot say so is a finding
+    text = f"{workers} x {bytes_text(each)} for workers of {bytes_text(most)}, measured by each"
+    if workers * each + held > most:
+        return Check("limit", "warn", text, "give fewer --workers, or --memory-limit MAX/2")
+    return Check("limit", "ok", text)
+
+
+def _container(total: int) -> int:
+    """Return the bytes that the container of this process may take, where Linux says so."""
+    for path in LIMITS:
+        with suppress(OSError, ValueError):
+            return int(path.read_text())
+    return total
 
 
 def catalog_here() -> Check:
@@ -110,6 +173,23 @@ def disk(url: str) -> Check:
     if free < LEAST_DISK:
         return Check("disk", "warn", text, "remove a run: praxis-evolve runs rm NAME")
     return Check("disk", "ok", text)
+
+
+def folder(url: str) -> Check:
+    """Write a file where the folders of runs are, and remove it."""
+    from .places import run_folder
+
+    place = run_folder(url, "any").parent.absolute()
+    place = next(each for each in (place, *place.parents) if each.exists())
+    try:
+        with tempfile.TemporaryFile(dir=place) as file:
+            file.write(bytes(1 << 16))
+    except OSError as error:
+        text = f"{place} cannot be written to: {error.strerror or error}"
+        return Check(
+            "folder", "fail", text, "name a store elsewhere: --store sqlite:///PATH/name.db"
+        )
+    return Check("folder", "ok", f"{place} can be written to")
 
 
 def store_here(url: str) -> Check:
@@ -192,7 +272,7 @@ def _no_store(file: Path) -> Check:
     return Check("store", "fail", f"{file} cannot be made: {place} {what}", "name another --store")
 
 
-def _safe(name: str, check: Callable[[], Check]) -> Check:
+def safe(name: str, check: Callable[[], Check]) -> Check:
     """Return what *check* finds; what it raises is a finding, too."""
     try:
         return check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Annotated
 
 import typer
 
@@ -10,12 +11,28 @@ from .errors import Code
 from .options import JSON, STORE
 from .output import answer, answer_json
 
+LISTEN = Annotated[
+    str | None,
+    typer.Option(metavar="HOST:PORT", help="Look whether a run could --listen there."),
+]
 
-def doctor(store: STORE = None, json: JSON = False) -> None:
+
+def doctor(
+    store: STORE = None,
+    join: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LINE", help="Also look whether a run can be joined by this line, or @FILE."
+        ),
+    ] = None,
+    listen: LISTEN = None,
+    json: JSON = False,
+) -> None:
     """Check what a run needs here, and name each fix."""
     from .checks import checks
+    from .network_checks import network_checks
 
-    found = list(checks(store))
+    found = [*checks(store), *network_checks(join, listen)]
     if json:
         answer_json("doctor/1", checks=[asdict(check) for check in found])
     else:

@@ -18,6 +18,7 @@ class Code(IntEnum):
     VERIFICATION = 7
     UNSOUND = 8
     UNFIT = 9
+    NOTHING_LEFT = 10
     INTERRUPTED = 130
     TERMINATED = 143
 

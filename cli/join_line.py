@@ -39,6 +39,12 @@ class JoinLine:
         return f"{','.join(self.addresses)}#{self.digest}"
 
     @property
+    def places(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each address that is reached by TCP."""
+        found = map(_ADDRESS.fullmatch, self.addresses)
+        return tuple((f[2], int(f[3])) for f in found if f is not None and "/tcp/" in f[0])
+
+    @property
     def port(self) -> int:
         """The port of the first address."""
         found = _ADDRESS.fullmatch(self.addresses[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from .errors import CliError, Code
 from .own_genomes import read_genomes
 from .places import task_file
 from .priors import prior_text, read_priors
+from .resources import with_bytes, workers_of
 from .settings import OBJECTIVES, RunSettings, parse_amount, parse_limit
 
 MOST_BYTES = 1 << 19
@@ -82,6 +82,8 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
         TaskError: the text cannot be used.
     """
     device = device_of(settings.device)
+    workers = workers_of(settings, device)
+    settings = with_bytes(settings, device, workers)
     size = "small" if settings.size == "auto" else settings.size
     chosen = preset(size, device="cpu" if device == "cpu" else "cuda")
     task = embedded_task() if settings.text is None else _text(settings.text, chosen)
@@ -93,7 +95,6 @@ def launch(settings: RunSettings, catalog: Catalog) -> Launch:
     manifest = _with_first(settings, manifest, space)
     priors = read_priors(settings.prior, space) if settings.prior else {}
     manifest = replace(manifest, priors={prior_text(t): value for t, value in priors.items()})
-    workers = settings.workers or default_workers(device)
     memory = parse_amount(settings.memory_limit)
     return Launch(manifest, task, chosen, device, workers, memory, notes)
 
@@ -136,7 +137,8 @@ def tuning(
         priors={},
     )
     task = open_task(require_text(run.folder, run.name))
-    workers = settings.workers or default_workers(device)
+    workers = workers_of(settings, device)
+    settings = with_bytes(settings, device, workers)
     chosen = PRESETS[manifest.preset]
     return Launch(found, task, chosen, device, workers, parse_amount(settings.memory_limit))
 
@@ -203,16 +205,6 @@ def device_of(asked: str) -> str:
             code=Code.USAGE,
         )
     return "cpu"
-
-
-def default_workers(device: str) -> int:
-    """Return one worker a core that this process may use, or one a GPU."""
-    if device == "cpu":
-        affinity = getattr(os, "sched_getaffinity", None)
-        return len(affinity(0)) if affinity else os.cpu_count() or 1
-    import torch
-
-    return torch.cuda.device_count()
 
 
 def _with_first(settings: RunSettings, manifest: Manifest, space: Space) -> Manifest:

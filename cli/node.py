@@ -88,8 +88,13 @@ class Node:
         return self.status.get("records", 0) - self.status.get("own", 0)
 
     def field(self) -> dict[str, int]:
-        """Return peers and records of others, for a line of progress."""
-        return {"peers": self.status.get("peers", 0), "foreign": self.foreign}
+        """Return peers, records of others and what they hold of ours, for a line of progress.
+
+        ``behind`` are the own records that nobody else holds yet.
+        """
+        told = {name: self.status.get(name, 0) for name in ("peers", "held", "acknowledged")}
+        behind = max(0, self.status.get("own", 0) - told["held"])
+        return {"peers": told.pop("peers"), "foreign": self.foreign, **told, "behind": behind}
 
     def hear(self, said: Told) -> None:
         """Take a line of the process; called in a thread of its own."""

@@ -21,6 +21,42 @@ STORE = Annotated[
 REPLICA = Annotated[int | None, typer.Option(help="Which training, by its replica.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+GPUS = Annotated[
+    str | None,
+    typer.Option(metavar="N[,N...]", help="Use only these GPUs, such as 0,2; all unless given."),
+]
+HOURS = Annotated[
+    str | None,
+    typer.Option(help="Work only then, in local time, such as 22-7 or 9:30-17."),
+]
+IDLE = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Work only where nobody typed and other programs took less than a quarter of the "
+        "cores for so long, such as 3m.",
+    ),
+]
+DISK = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="The most that the folder of the run and the store may take, such as 2G: old "
+        "checkpoints go first, then the run ends.",
+    ),
+]
+ONCE = Annotated[
+    bool | None, typer.Option("--once", help="End with the first evaluation, shared and stored.")
+]
+FLEET = Annotated[
+    bool,
+    typer.Option(
+        "--fleet",
+        help="For machines nobody looks at: JSON lines, no keys, joins again and again, and ends "
+        "with code 10 where nothing is left to do.",
+    ),
+]
+
 HERE = "127.0.0.1:0"
 """Where a node listens unless told otherwise: for this machine alone, at a free port."""
 

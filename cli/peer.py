@@ -5,14 +5,14 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Generator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .errors import CliError, Code
-from .options import STORE
+from .options import DISK, FLEET, GPUS, HOURS, IDLE, ONCE, STORE
 from .output import event_json, notice
 from .reach import ANNOUNCE, RELAYED, UPNP, Reach
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from .settings import RunSettings
 
 LINE_SECONDS = 30.0
+
+WAITS = (5.0, 10.0, 20.0, 40.0, 80.0, 160.0, *[300.0] * 5)
+"""Seconds between the tries of a fleet to join: half an hour in all."""
 
 JOIN = Annotated[
     str,
@@ -60,13 +63,26 @@ def peer(
         int | None, typer.Option(help="Evaluations at once, if not a core or a GPU each.")
     ] = None,
     memory_limit: Annotated[
-        str | None, typer.Option(help="Most memory of one worker. [4G]")
+        str | None,
+        typer.Option(
+            help="Most memory of one worker; MAX is its part of the machine, as in MAX/2. [4G]"
+        ),
     ] = None,
+    gpus: GPUS = None,
+    hours: HOURS = None,
+    idle: IDLE = None,
+    on_battery: Annotated[
+        str | None,
+        typer.Option(metavar="yes|no", help="Work without a plug, too; no unless given."),
+    ] = None,
+    disk: DISK = None,
+    once: ONCE = None,
     name: RUN_NAME = None,
     store: STORE = None,
     report: Annotated[bool, typer.Option(help="Write the page at the end.")] = True,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object an event.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    fleet: FLEET = False,
 ) -> None:
     """Take part in a run of others: evaluate here, and share all results with them."""
     from .session import How, Session
@@ -74,10 +90,15 @@ def peer(
 
     settings = layered({
         "minutes": minutes, "max_evals": max_evals, "device": device, "workers": workers,
-        "memory_limit": memory_limit, "name": name, "store": store,
+        "memory_limit": memory_limit, "gpus": gpus, "hours": hours, "idle": idle,
+        "on_battery": on_battery, "disk": disk, "once": once, "name": name, "store": store,
     }).settings  # fmt: skip
-    how = How(json=json, quiet=quiet, report=report)
-    with _joined(settings, join, Reach(listen, announce, upnp, relayed), how) as node:
+    if settings.on_battery is None:  # who lends a machine wants it there when it is needed
+        settings = settings.model_copy(update={"on_battery": False})
+    how = How(json=json or fleet, quiet=quiet, report=report, fleet=fleet)
+    reach = Reach(listen, announce, upnp, relayed)
+    with ExitStack() as stack:
+        node = entered(stack, lambda: _joined(settings, join, reach, how), how)
         Session(settings, how, company=lambda name: nullcontext(node)).resume(node.run.name)
 
 
@@ -100,6 +121,32 @@ def relay(
     how = How(json=json, quiet=quiet, report=False)
     with _joined(settings, join, Reach(listen, announce, upnp, relayed), how) as node:
         _stay(node)
+
+
+def entered(
+    stack: ExitStack,
+    join: Callable[[], AbstractContextManager[Node]],
+    how: How,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Node:
+    """Join, and of a fleet join again and again where nobody is reached; *stack* ends it.
+
+    Raises:
+        CliError: it cannot be joined.
+    """
+    began = time.monotonic()
+    for wait in WAITS if how.fleet else ():
+        try:
+            return stack.enter_context(join())
+        except CliError as error:
+            if error.code is not Code.UNREACHABLE:
+                raise
+            event_json(
+                "run/1", time.monotonic() - began, "waiting", reason=error.what, why=error.why,
+                seconds=wait,
+            )  # fmt: skip
+            sleep(wait)
+    return stack.enter_context(join())
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 
 from ..reports.quantities import amount, duration
 from .errors import CliError, Code
+from .options import DISK, FLEET, GPUS, HOURS, IDLE, ONCE
 from .output import answer, answer_json, answer_table
 from .reach import ANNOUNCE, UPNP, Reach
 
@@ -16,7 +17,10 @@ if TYPE_CHECKING:
     from .session import Company, How
     from .settings import Layered
 
-MAY_CHANGE = ("minutes", "max_evals", "workers", "device", "memory_limit", "store", "name")
+MAY_CHANGE = (
+    "minutes", "max_evals", "workers", "device", "memory_limit", "gpus", "hours", "idle",
+    "on_battery", "disk", "once", "store", "name",
+)  # fmt: skip
 """What may differ when a run is resumed; all else defines the search."""
 
 SEARCH, EVALUATION, SWARM, OUTPUT = "Search", "Evaluation", "Swarm", "Output"
@@ -146,8 +150,21 @@ def run(
         ),
     ] = None,
     memory_limit: Annotated[
-        str | None, typer.Option(help="Most memory of one worker. [4G]", rich_help_panel=EVALUATION)
+        str | None,
+        typer.Option(
+            help="Most memory of one worker; MAX is its part of the machine, as in MAX/2. [4G]",
+            rich_help_panel=EVALUATION,
+        ),
     ] = None,
+    gpus: GPUS = None,
+    hours: HOURS = None,
+    idle: IDLE = None,
+    on_battery: Annotated[
+        str | None,
+        typer.Option(metavar="yes|no", help="Work without a plug, too; yes unless given."),
+    ] = None,
+    disk: DISK = None,
+    once: ONCE = None,
     listen: Annotated[
         str | None,
         typer.Option(
@@ -177,6 +194,7 @@ def run(
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
     ] = False,
+    fleet: FLEET = False,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -195,12 +213,13 @@ def run(
         "seed": seed, "history": history, "genome": genome or None,
         "prior": prior or None,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,
-        "memory_limit": memory_limit, "name": name, "store": store,
+        "memory_limit": memory_limit, "gpus": gpus, "hours": hours, "idle": idle,
+        "on_battery": on_battery, "disk": disk, "once": once, "name": name, "store": store,
     }  # fmt: skip
     settings = layered(flags)
     from .session import How, Session
 
-    how = How(json=json, quiet=quiet, report=report)
+    how = How(json=json or fleet, quiet=quiet, report=report, fleet=fleet)
     company = _company(settings.settings.store, Reach(listen, announce, upnp), how)
     if resume is not None:
         _refuse_changes(resume, flags)
@@ -258,7 +277,7 @@ def _refuse_changes(name: str, flags: Mapping[str, object]) -> None:
         raise CliError(
             f"run {name!r} cannot be resumed with another {', '.join(changed)}",
             why="these define the search and are frozen in its manifest",
-            cure=f"only {', '.join(MAY_CHANGE[:5])} may change; or start a new run",
+            cure=f"only {', '.join(MAY_CHANGE[:-2])} may change; or start a new run",
             code=Code.STORE,
         )
 

@@ -18,7 +18,10 @@ from .places import short, short_tokens
 if TYPE_CHECKING:
     from ..market.ledger import Ledger, Run
 
-OURS = ("command.txt", "floors.json", "report.html", "run.log", "task.bin")
+OURS = (
+    "command.txt", "control.json", "floors.json", "order.json", "report.html", "run.log",
+    "task.bin",
+)  # fmt: skip
 WEIGHTS = ("*.safetensors", "*.part")
 """What a run keeps in its folder and in ``weights/``; anything else is not ours to remove."""
 

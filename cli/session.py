@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import typer
 
 from ..reports.quantities import amount, duration
-from .clock import Clock
 from .errors import CliError, Code
 from .output import answer, answer_table, is_live, notice
 from .places import short
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..blocks.registry import Catalog
     from ..market.worker import Worked
+    from .clock import Clock
     from .context import Opened
     from .launch import Launch
     from .node import Node
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class How:
-    """How a run is shown."""
+    """How a run is shown; ``fleet`` is to machines that nobody looks at."""
 
     json: bool
     quiet: bool
     report: bool
+    fleet: bool = False
 
 
 class Company(Protocol):
@@ -93,7 +94,8 @@ class Session:
         from ..blocks.registry import installed
         from ..evaluator.preset import PRESETS, estimated_seconds
         from .context import opened
-        from .launch import default_workers, device_of, require_text, stage_tokens
+        from .launch import device_of, require_text, stage_tokens
+        from .resources import workers_of
 
         with opened(self.settings.store, name) as found:
             manifest, done = found.manifest, found.plan.search.done
@@ -106,7 +108,7 @@ class Session:
             require_text(found.folder, name)
             trained = sum(result.rung for result in found.plan.results)
         device = device_of(self.settings.device)
-        workers = self.settings.workers or default_workers(device)
+        workers = workers_of(self.settings, device)
         if done:
             notice(f"run {name} is through: {results} results")
         else:
@@ -144,14 +146,15 @@ class Session:
         from ..market.ledger import Ledger
         from ..market.manifest import Manifest
         from ..market.plan import Plan
-        from ..market.worker import Wish
         from ..search.base import UNLIMITED
         from ..search.garbage import collect_seldom
         from .able import Machine, able
+        from .attend import attended, terms_json
         from .flying import Flying
         from .launch import setup_of
         from .places import run_folder
         from .progress import Watching, restored
+        from .resources import gpus_of, with_bytes
         from .settings import parse_amount
 
         identity = Identity.load_or_create()
@@ -163,22 +166,23 @@ class Session:
         ):
             manifest = Manifest.from_dict(ledger.manifest(name))
             plan = Plan(manifest, installed())
-            memory = parse_amount(self.settings.memory_limit)
+            settings = with_bytes(self.settings, device, workers)
+            memory = parse_amount(settings.memory_limit)
             found = UNLIMITED
             if node is not None:
                 found = able(plan, Machine(device, workers, memory), self.how)
             status = restored(manifest, ledger.events(name))
             status.node = node
-            clock = Clock(self.settings.minutes, self.settings.max_evals, status.finals_seconds)
+            devices = gpus_of(settings, device)
+            status.terms = terms_json(settings, workers, devices if device != "cpu" else ())
             display = _display(self.how, status)
             setup = setup_of(manifest, folder, device=device, memory_bytes=memory)
-            devices = range(workers) if device != "cpu" else (0,)
-            with clock.listening():
+            with attended(settings, folder, status, display, keys=has_keys(self.how)) as clock:
                 with ProcessPool[str](
                     setup, plan.catalog, workers=workers, devices=devices
                 ) as pool:
                     collect_seldom()
-                    watcher = Watching(status, display, clock.count)
+                    watcher = Watching(status, display, clock.count, clock.begin)
                     flying = None if node is None else Flying(watcher, node, plan.identify)
                     display.start()
                     try:
@@ -201,7 +205,7 @@ class Session:
                         display.stop()
                 if node is not None:
                     own = ledger.counts(name).get(identity.author, 0)
-                    node.settle(own, lambda: clock.wish() is Wish.STOP)
+                    node.settle(own, clock.stops)
                     node.tell_end(own, worked.seconds)
         self._finish(name, clock, worked)
 
@@ -225,6 +229,14 @@ class Session:
             (notice if self.how.json else answer)(f"continue: praxis-evolve run --resume {name}")
         elif best is not None and not self.how.json:
             answer(f'next    praxis-evolve sample g-{best[:6]} "import " --run {name}')
+        if clock.ended is not None:
+            raise CliError(
+                f"run {name} ended here: {clock.ended.why}",
+                why="everything finished is stored, and no checkpoint is left to remove",
+                cure="allow more by --disk, remove another run (praxis-evolve runs rm NAME), or "
+                "leave --disk away",
+                code=Code.STORE,
+            )
         if clock.signal is not None:
             stopped = Code.TERMINATED if clock.signal == signal.SIGTERM else Code.INTERRUPTED
             raise typer.Exit(stopped)
@@ -235,6 +247,8 @@ class Session:
                 cure=f"praxis-evolve status --run {name}",
                 code=Code.NO_GENOME,
             )
+        if done and self.how.fleet:
+            raise typer.Exit(Code.NOTHING_LEFT)
 
 
 def searchable() -> Catalog:
@@ -325,13 +339,19 @@ def final_row(final: Any) -> list[str]:
 
 
 def _display(how: How, status: Any) -> Any:
+    from .keys import HELP
     from .progress import JsonLines, Lines, Quiet, Screen
 
     if how.json:
         return JsonLines(status)
     if how.quiet:
         return Quiet()
-    return Screen(status) if is_live() else Lines(status)
+    return Screen(status, HELP) if has_keys(how) else Lines(status)
+
+
+def has_keys(how: How) -> bool:
+    """Whether a display that moves is shown, and keys are taken."""
+    return is_live() and not (how.json or how.quiet or how.fleet)
 
 
 def _prepare(folder: Path) -> None:

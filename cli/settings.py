@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import os
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from .conditions import parse_hours, parse_span
 from .errors import CliError, Code
 
 PROJECT_FILE = "praxis.toml"
@@ -36,6 +38,8 @@ LIMITS = ("flops", "params", "carry", "memory", "visits")
 SUFFIXES = {
     "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30,
 }  # fmt: skip
+
+_OF_MAX = re.compile(r"MAX(?:([*/])(\d+(?:\.\d+)?))?(?:-(\S+))?")
 
 STRENGTH, STRONGEST = 0.05, 0.5
 """What a prior expects a trait to add to the standing of a genome unless it says, and the most."""
@@ -66,6 +70,12 @@ class RunSettings(BaseModel):
     device: str = "auto"
     workers: int | None = Field(default=None, ge=1, le=256)
     memory_limit: str = "4G"
+    gpus: tuple[int, ...] = ()
+    hours: str | None = None
+    idle: str | None = None
+    on_battery: bool | None = None
+    disk: str | None = None
+    once: bool = False
     store: str = "sqlite:///runs/praxis-evolve.db"
     name: str | None = None
 
@@ -151,7 +161,43 @@ class RunSettings(BaseModel):
     @field_validator("memory_limit", mode="after")
     @classmethod
     def _memory(cls, value: str) -> str:
-        parse_amount(value)
+        memory_of(value, 1 << 40)
+        return value
+
+    @field_validator("gpus", mode="before")
+    @classmethod
+    def _numbers(cls, value: object) -> object:
+        """Take a text with commas, or one number."""
+        if isinstance(value, int) and not isinstance(value, bool):
+            return (value,)
+        return tuple(map(str.strip, value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("gpus", mode="after")
+    @classmethod
+    def _gpus(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if any(number < 0 for number in value) or len(set(value)) < len(value):
+            raise ValueError("GPUs are different numbers from 0, such as 0,2")
+        return value
+
+    @field_validator("hours", mode="after")
+    @classmethod
+    def _hours(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_hours(value)
+        return value
+
+    @field_validator("idle", mode="after")
+    @classmethod
+    def _idle(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_span(value)
+        return value
+
+    @field_validator("disk", mode="after")
+    @classmethod
+    def _disk(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_amount(value)
         return value
 
     @field_validator("name", mode="after")
@@ -227,6 +273,26 @@ def parse_amount(text: str) -> int:
     amount = round(number) if math.isfinite(number) else 0
     if amount < 1:
         raise ValueError(f"{text!r} is not an amount; write 450, 50k, 5M, 4G, or 64Ki for 65,536")
+    return amount
+
+
+def memory_of(text: str, most: int) -> int:
+    """Return the bytes in an amount, or in a part of *most* such as ``MAX/2`` or ``MAX*0.8-1G``.
+
+    Raises:
+        ValueError: it is neither, or less than a byte.
+    """
+    found = _OF_MAX.fullmatch(text.strip())
+    if found is None:
+        return parse_amount(text)
+    sign, factor, less = found.groups()
+    number = float(factor or 1)
+    part = most if not number else most * number if sign == "*" else most / number
+    amount = math.floor(part) - (parse_amount(less) if less else 0)
+    if not number or amount < 1:
+        raise ValueError(
+            f"{text!r} of {most:,} bytes is no memory; write an amount, MAX/2 or MAX*0.8-1G"
+        )
     return amount
 
 

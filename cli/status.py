@@ -13,6 +13,7 @@ from .output import answer, answer_json, answer_table
 from .places import short, short_tokens
 
 if TYPE_CHECKING:
+    from .conditions import Pause
     from .context import Opened
     from .progress import Status
 
@@ -55,6 +56,7 @@ def document(run: Opened) -> dict[str, Any]:
     return {
         "run": run.name,
         "state": run.state,
+        "paused": _paused_json(run),
         "task": run.manifest.task,
         "task_bytes": run.manifest.task_bytes,
         "task_sha256": run.manifest.task_digest,
@@ -124,7 +126,7 @@ def _screen(run: Opened) -> None:
     rungs = " | ".join(f"{short_tokens(r)} {counts.rungs[r]}" for r in run.manifest.rungs)
     failed = ", ".join(f"{name} {count}" for name, count in failures(run))
     lines = {
-        "run": f"{run.name}, {run.state}",
+        "run": f"{run.name}, {run.state}{_paused_text(run)}",
         "text": known["text"],
         "preset": known["preset"],
         "search": f"{counts.born}/{counts.births} genomes",
@@ -142,6 +144,24 @@ def _screen(run: Opened) -> None:
         answer_table(FINALS, [final_row(final) for final in several])
         answer(f"\n{verdict(run)[1]}")
     answer(f"next     {next_command(run)}")
+
+
+def _paused(run: Opened) -> Pause | None:
+    """Return why the process that works on the run does not work now, if it does not."""
+    from .channel import working
+
+    found = working(run.folder) if run.state == "running" else None
+    return None if found is None else found.pause
+
+
+def _paused_text(run: Opened) -> str:
+    pause = _paused(run)
+    return "" if pause is None else f" but paused: {pause}"
+
+
+def _paused_json(run: Opened) -> dict[str, str] | None:
+    pause = _paused(run)
+    return None if pause is None else {"by": pause.by, "why": pause.why, "until": pause.until}
 
 
 def _best_text(counts: Status) -> str:

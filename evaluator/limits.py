@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import psutil
 import torch
 
+from .awake import awake
 from .result import Failure
 
 
@@ -31,7 +31,7 @@ class Watch:
     seconds: float | None = None
     memory_bytes: int | None = None
     device: str = "cpu"
-    now: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = awake
     peak_bytes: int = 0
     _started: float = field(init=False)
 

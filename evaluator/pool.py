@@ -53,6 +53,14 @@ class Pool(Protocol[Key]):
         """
         ...
 
+    def pause(self) -> None:
+        """Begin no job until ``resume``, and hold those that run where that is sound."""
+        ...
+
+    def resume(self) -> None:
+        """Go on where the pause began; the clocks of evaluations stood still meanwhile."""
+        ...
+
     def close(self) -> None:
         """Stop at once; what is out is lost. Closing twice does nothing."""
         ...
@@ -66,6 +74,7 @@ class SerialPool(Generic[Key]):
     def __init__(self, evaluate: Callable[[Job], Result]) -> None:
         self._evaluate = evaluate
         self._line: dict[Key, Job] = {}
+        self._paused = False
 
     def submit(self, key: Key, job: Job) -> None:
         """Take a job.
@@ -78,10 +87,18 @@ class SerialPool(Generic[Key]):
 
     def wait(self, timeout: float | None = None) -> Answers[Key]:
         """Run the oldest job to its end, whatever the timeout, and return its result."""
-        if not self._line:
+        if self._paused or not self._line:
             return []
         key = next(iter(self._line))
         return [(key, self._evaluate(self._line.pop(key)))]
+
+    def pause(self) -> None:
+        """Let ``wait`` run nothing."""
+        self._paused = True
+
+    def resume(self) -> None:
+        """Let ``wait`` run jobs again."""
+        self._paused = False
 
     def close(self) -> None:
         """Drop the jobs in line."""
@@ -127,6 +144,7 @@ class ProcessPool(Generic[Key]):
         self._line: deque[Key] = deque()
         self._tries: Counter[Key] = Counter()
         self._bad_starts = 0
+        self._paused = False
         # Without this an exit that forgot to close would wait for workers that wait for work.
         atexit.register(self.close)
 
@@ -166,6 +184,19 @@ class ProcessPool(Generic[Key]):
         self._hand_out()
         return found
 
+    def pause(self) -> None:
+        """Hold the workers still; where a system cannot, what runs comes to its end."""
+        self._paused = True
+        for worker in self._workers:
+            worker.suspend()
+
+    def resume(self) -> None:
+        """Let the workers go on where they were."""
+        self._paused = False
+        for worker in self._workers:
+            worker.wake()
+        self._hand_out()
+
     def close(self) -> None:
         """Kill the workers and wait until they are gone."""
         atexit.unregister(self.close)
@@ -189,7 +220,7 @@ class ProcessPool(Generic[Key]):
         self.close()
 
     def _hand_out(self) -> None:
-        for number, worker in enumerate(self._workers):
+        for number, worker in enumerate(self._workers if not self._paused else ()):
             if self._line and self._running[number] is None and worker.alive:
                 key = self._line.popleft()
                 self._running[number] = key
@@ -210,6 +241,8 @@ class ProcessPool(Generic[Key]):
         if message is None:
             return self._bury(number)
         self._bad_starts = 0
+        if self._paused:
+            self._workers[number].suspend()
         if isinstance(message, Result) and key is not None:
             self._running[number] = None
             return [(self._done(key), message)]

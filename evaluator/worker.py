@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, cast
 
+from .awake import awake
 from .job import Job, Setup
 from .result import Result
 
@@ -25,6 +28,12 @@ THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 STARTING = 600.0
 """Seconds that a worker may take to import torch, on the slowest of machines."""
+
+SUSPENDS = sys.platform == "linux"
+"""Whether a worker can be held still: only there does the system end one with its parent."""
+
+_PR_SET_PDEATHSIG = 1
+"""The number of that option in Linux's <sys/prctl.h>."""
 
 GOING = 5.0
 """Seconds between the end of a process's pipe and its own."""
@@ -58,8 +67,9 @@ class Worker:
     def __init__(self, evaluator: str, setup: Setup, *, device: int = 0) -> None:
         spawn = multiprocessing.get_context("spawn")  # fork and threads of torch do not mix
         self._pipe, theirs = spawn.Pipe()
+        self._held = spawn.RawValue(ctypes.c_double, 0.0)
         self._process = spawn.Process(
-            target=serve, args=(theirs, evaluator, setup, device), daemon=True
+            target=serve, args=(theirs, evaluator, setup, device, self._held), daemon=True
         )
         with _undisturbed():
             self._process.start()
@@ -67,6 +77,7 @@ class Worker:
         self.ready = False
         self._started = time.monotonic()
         self._sent: float | None = None
+        self._suspended: float | None = None
 
     @property
     def pid(self) -> int:
@@ -87,8 +98,35 @@ class Worker:
             return f"signal {signal.Signals(-code).name}{hint}"
         return f"exit code {code}"
 
+    @property
+    def suspended(self) -> bool:
+        """Whether the process is held still."""
+        return self._suspended is not None
+
+    def suspend(self) -> None:
+        """Hold the process still: its clocks stand, its memory stays, and it takes no cores.
+
+        One that is not ready goes on until it is, for before that it could outlive its parent.
+        """
+        if SUSPENDS and self.ready and not self.suspended and self.alive:
+            os.kill(self.pid, signal.SIGSTOP)
+            self._suspended = time.monotonic()
+
+    def wake(self) -> None:
+        """Let the process go on where it was."""
+        if self._suspended is None:
+            return
+        seconds = time.monotonic() - self._suspended
+        self._suspended = None
+        self._held.value += seconds
+        self._sent = None if self._sent is None else self._sent + seconds
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGCONT)
+
     def left(self, seconds: float) -> float:
         """Return how long until the worker counts as hung: a job may take *seconds*."""
+        if self.suspended:
+            return math.inf
         now = time.monotonic()
         if not self.ready:
             return self._started + STARTING - now
@@ -106,7 +144,8 @@ class Worker:
             self._pipe.send(job)
 
     def receive(self) -> Result | Ready | Broken | None:
-        """Return the worker's message, or None if it died."""
+        """Return the worker's message, or None if it died; half a message needs it awake."""
+        self.wake()
         try:
             message = cast("Result | Ready | Broken", self._pipe.recv())
         except (EOFError, OSError):
@@ -149,14 +188,21 @@ def first_ready(workers: Sequence[Worker], timeout: float | None) -> list[Worker
     return [worker for worker in workers if worker.pipe in pipes]
 
 
-def serve(pipe: Connection, evaluator: str, setup: Setup, device: int) -> None:
-    """Answer jobs until the parent kills the process or is gone; runs in the worker process."""
+def serve(
+    pipe: Connection, evaluator: str, setup: Setup, device: int, held: ctypes.c_double
+) -> None:
+    """Answer jobs until the parent kills the process or is gone; runs in the worker process.
+
+    The parent writes to *held* how many seconds it held the process still.
+    """
+    awake.held = held
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, signal.SIG_IGN)  # also where a library unblocks them
     threading.Thread(target=_leave_with_parent, daemon=True).start()
+    _die_with_parent()
     os.environ.update(dict.fromkeys(THREADS, "1"))
     if setup.device.startswith("cuda"):
-        os.environ["CUDA_VISIBLE_DEVICES"] = str(device)
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible(device, os.environ)
     try:
         answer = _load(evaluator)(setup)
         pipe.send(Ready())
@@ -166,6 +212,12 @@ def serve(pipe: Connection, evaluator: str, setup: Setup, device: int) -> None:
         return
     except Exception:
         pipe.send(Broken(traceback.format_exc()))
+
+
+def visible(device: int, environment: Mapping[str, str]) -> str:
+    """Return what names a GPU to CUDA that is number *device* of those that are seen here."""
+    named = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
+    return named[device] if device < len(named) else str(device)
 
 
 def _load(path: str) -> Callable[[Setup], Callable[[Job], Result]]:
@@ -178,3 +230,9 @@ def _leave_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def _die_with_parent() -> None:
+    """Have the system kill this process with its parent: while it is held it cannot leave."""
+    if SUSPENDS:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))

@@ -135,6 +135,14 @@ class FetchingPool:
             if not self._out:
                 time.sleep(LOOK)
 
+    def pause(self) -> None:
+        """Begin nothing until ``resume``; what is fetched comes meanwhile."""
+        self.pool.pause()
+
+    def resume(self) -> None:
+        """Go on where the pause began."""
+        self.pool.resume()
+
     def close(self) -> None:
         """Stop at once; what is out or waits is lost."""
         self._held.clear()

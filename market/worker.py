@@ -17,7 +17,7 @@ from ..evaluator.result import Result
 from ..search.base import Assignment, Birth, Event, Search
 
 LOOK = 0.25
-"""The seconds between looks at what finished, and at what the owner wants."""
+"""The most seconds between two questions what finished, and what the owner wants."""
 
 TRIES = 8
 """How often in a row a search is asked anew because others added to the journal meanwhile."""
@@ -27,6 +27,8 @@ class Wish(Enum):
     """What the owner of the machine wants of the loop now."""
 
     WORK = "work"
+    PAUSE = "pause"
+    """Hand out nothing and hold what runs where it is, until another wish."""
     CLOSE = "close"
     """Time is up for new genomes: train the finalists, then end."""
     FINISH = "finish"
@@ -106,10 +108,11 @@ class Worker:
     waiting: Sequence[Assignment] = ()
     waits: Callable[[], bool] = lambda: False
     clock: Callable[[], float] = time.perf_counter
-    idle: Callable[[float], None] = time.sleep
+    rest: Callable[[float], None] = time.sleep
     _running: dict[str, Assignment] = field(default_factory=dict[str, Assignment], init=False)
     _closed: bool = field(default=False, init=False)
     _behind: bool = field(default=False, init=False)
+    _paused: bool = field(default=False, init=False)
 
     def run(self) -> Worked:
         """Work until nothing is left to do or a wish ends it."""
@@ -117,6 +120,7 @@ class Worker:
         while True:
             began = self.clock()
             worked.wish = self.wish()
+            self._pause(worked.wish is Wish.PAUSE)
             if worked.wish is Wish.CLOSE:
                 self._close()
             if worked.wish in (Wish.WORK, Wish.CLOSE):
@@ -124,9 +128,9 @@ class Worker:
             worked.engine_seconds += self.clock() - began
             if worked.wish is Wish.STOP or self._is_through(worked.wish):
                 break
-            if not self._running:
-                self.idle(LOOK)
-            finished = self.pool.wait(LOOK)
+            finished = self.pool.wait(0.0 if self._paused else LOOK)
+            if self._paused or not self._running:
+                self.rest(LOOK)
             began = self.clock()
             for key, result in finished:
                 self._take(key, result)
@@ -139,9 +143,14 @@ class Worker:
 
     def _is_through(self, wish: Wish) -> bool:
         """Whether nothing runs here, and there is nothing to wait for."""
-        if self._running or self._behind:
+        if self._running or self._behind or self._paused:
             return False
         return wish is Wish.FINISH or not self.waits()
+
+    def _pause(self, paused: bool) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            (self.pool.pause if paused else self.pool.resume)()
 
     def _hand_out(self, waiting: list[Assignment]) -> None:
         while len(self._running) < self.pool.capacity:

@@ -41,7 +41,7 @@ def test_help_names_every_command(cli: Cli, option: str) -> None:
     for name in (
         "demo", "run", "peer", "relay", "tune", "status", "winners", "shares", "market",
         "importances", "show", "report", "sample", "export", "reproduce", "replay", "doctor",
-        "runs", "catalog",
+        "runs", "catalog", "control",
     ):  # fmt: skip
         assert name in called.out
 
@@ -67,5 +67,7 @@ def test_an_error_has_at_most_three_lines_even_of_a_talkative_library() -> None:
 def test_the_exit_codes_are_those_of_the_documentation() -> None:
     assert {code.name: code.value for code in Code} == {
         "DONE": 0, "FAILURE": 1, "USAGE": 2, "STORE": 3, "NOT_FOUND": 4, "NO_GENOME": 5,
-        "UNREACHABLE": 6, "VERIFICATION": 7, "INTERRUPTED": 130, "TERMINATED": 143,
+        "UNREACHABLE": 6, "VERIFICATION": 7, "UNSOUND": 8, "UNFIT": 9, "NOTHING_LEFT": 10,
+        "INTERRUPTED": 130,
+        "TERMINATED": 143,
     }  # fmt: skip

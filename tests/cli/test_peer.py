@@ -9,18 +9,23 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from threading import Event
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import psutil
 import pytest
 
-from praxis_evolve.cli.errors import Code
+from praxis_evolve.cli.errors import CliError, Code
+from praxis_evolve.cli.node import Node
+from praxis_evolve.cli.peer import WAITS, entered
 from praxis_evolve.cli.places import name_for
+from praxis_evolve.cli.session import How
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.tests.cli.calling import Cli, Tiny
 
@@ -281,6 +286,48 @@ def test_nobody_at_the_addresses_is_said_soon(cli: Cli, tmp_path: Path) -> None:
     assert len(called.err.splitlines()) == 3
     assert monotonic() - began < 30
     assert_no_node_is_left()
+
+
+def tried(code: Code, failures: int, *, fleet: bool) -> tuple[list[float], str]:
+    """Join where the first tries fail; the waits between, and how it ended."""
+    waits, left = list[float](), iter([True] * failures)
+    node = cast("Node", object())
+
+    @contextmanager
+    def join() -> Generator[Node]:
+        if next(left, False):
+            raise CliError("nobody there", code=code)
+        yield node
+
+    how = How(json=True, quiet=False, report=False, fleet=fleet)
+    with ExitStack() as stack:
+        try:
+            return waits, "in" if entered(stack, join, how, waits.append) is node else "?"
+        except CliError as error:
+            return waits, error.what
+
+
+def test_a_fleet_joins_again_and_again_where_nobody_is_reached(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert tried(Code.UNREACHABLE, 3, fleet=True) == ([5.0, 10.0, 20.0], "in")
+    said = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(each["event"], each["seconds"]) for each in said] == [
+        ("waiting", 5.0), ("waiting", 10.0), ("waiting", 20.0),
+    ]  # fmt: skip
+    assert said[0]["reason"] == "nobody there"
+    assert tried(Code.UNREACHABLE, 99, fleet=True) == (list(WAITS), "nobody there")
+
+
+def test_what_waiting_does_not_help_and_who_is_no_fleet_fails_at_once() -> None:
+    assert tried(Code.STORE, 1, fleet=True) == ([], "nobody there")
+    assert tried(Code.UNREACHABLE, 1, fleet=False) == ([], "nobody there")
+    assert tried(Code.UNREACHABLE, 0, fleet=False) == ([], "in")
+
+
+def test_the_waits_of_a_fleet_grow_to_a_bound() -> None:
+    assert all(before <= after for before, after in pairwise(WAITS))
+    assert (WAITS[0], WAITS[-1]) == (5.0, 300.0)
 
 
 def test_a_place_where_nothing_can_listen_is_refused(

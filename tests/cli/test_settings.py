@@ -10,6 +10,7 @@ from praxis_evolve.cli.errors import CliError, Code
 from praxis_evolve.cli.settings import (
     STRENGTH,
     layered,
+    memory_of,
     parse_amount,
     parse_limit,
     parse_prior,
@@ -32,6 +33,56 @@ def test_amounts(text: str, number: int) -> None:
 def test_texts_that_are_no_amounts(text: str) -> None:
     with pytest.raises(ValueError, match="is not an amount"):
         parse_amount(text)
+
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("text", "of_8_gib"),
+    [
+        ("4G", 4 * 10**9), ("MAX", 8 * GIB), ("MAX/2", 4 * GIB), ("MAX*0.25", 2 * GIB),
+        ("MAX-2Gi", 6 * GIB), (" MAX/4-1Gi ", GIB), ("MAX/3", 8 * GIB // 3),
+    ],
+)  # fmt: skip
+def test_memory_may_be_a_part_of_what_there_is(text: str, of_8_gib: int) -> None:
+    assert memory_of(text, 8 * GIB) == of_8_gib
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "MAX/0", "MAX*0", "MAX-9Gi", "MAX/", "MAX-", "max/2", "MAX**2", "MAX/2+1G", "2*MAX"],
+)
+def test_what_is_no_memory(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is no memory|is not an amount"):
+        memory_of(text, 8 * GIB)
+
+
+def test_limits_of_the_machine_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "praxis.toml").write_text('hours = "22-7"\non_battery = false\ngpus = [0, 2]')
+    monkeypatch.setenv("PRAXIS_IDLE", "3m")
+    found = layered({"disk": "2G", "memory_limit": "MAX/2"}).settings
+    assert (found.hours, found.idle, found.disk) == ("22-7", "3m", "2G")
+    assert (found.on_battery, found.gpus, found.once) == (False, (0, 2), False)
+    assert layered({"gpus": "1, 3", "on_battery": "yes"}).settings.gpus == (1, 3)
+    assert layered({"gpus": 4}).settings.gpus == (4,)
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "why"),
+    [
+        ("hours", "7-7", "no hours of a day"), ("idle", "long", "is no time"),
+        ("disk", "much", "not an amount"), ("gpus", "0,0", "different numbers"),
+        ("gpus", "-1", "different numbers"), ("gpus", "a", "valid integer"),
+        ("on_battery", "perhaps", "valid boolean"), ("memory_limit", "MAX/0", "is no memory"),
+    ],
+)  # fmt: skip
+def test_limits_of_the_machine_that_are_none(flag: str, value: str, why: str) -> None:
+    with pytest.raises(CliError) as caught:
+        layered({flag: value})
+    assert caught.value.code == Code.USAGE
+    assert why in caught.value.why
+    assert f"--{flag.replace('_', '-')}" in caught.value.what
 
 
 def test_the_layers_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

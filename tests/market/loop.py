@@ -84,18 +84,26 @@ class Parallel:
         self.capacity = capacity
         self.out: dict[str, Job] = {}
         self.most = 0
+        self.paused = False
         self._evaluate, self._rng = evaluate, rng
 
     def submit(self, key: str, job: Job) -> None:
         assert key not in self.out
+        assert not self.paused
         self.out[key] = job
         self.most = max(self.most, len(self.out))
 
     def wait(self, timeout: float | None = None) -> list[tuple[str, Result]]:
-        if not self.out or self._rng.random() < 0.2:
+        if self.paused or not self.out or self._rng.random() < 0.2:
             return []
         keys = self._rng.sample(sorted(self.out), self._rng.randint(1, len(self.out)))
         return [(key, self._evaluate(self.out.pop(key))) for key in keys]
+
+    def pause(self) -> None:
+        self.paused = True
+
+    def resume(self) -> None:
+        self.paused = False
 
     def close(self) -> None:
         self.out.clear()

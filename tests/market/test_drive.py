@@ -189,6 +189,32 @@ def test_the_lease_is_kept_alive_and_given_back(tmp_path: Path, identity: Identi
         acquire(ledger.store, RUN, now=clock[0])
 
 
+def test_a_pause_keeps_the_lease_and_changes_nothing(
+    tmp_path: Path, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Rival(Seen):
+        refused = 0
+
+        def on_wait(self, pending: int) -> None:
+            clock[0] += HEARTBEAT
+            with pytest.raises(LeaseHeldError):
+                acquire(ledger.store, RUN, now=clock[0], process=Process("elsewhere", 1, 0.0))
+            self.refused += 1
+
+    monkeypatch.setattr("praxis_evolve.market.worker.LOOK", 0.0)
+    clock, rival = [1000.0], Rival()
+    wishes = iter([Wish.PAUSE] * 30 + [Wish.WORK] * 9 + [Wish.PAUSE] * 30)
+    with begun(tmp_path / "a") as ledger, begun(tmp_path / "b") as other:
+        driven(
+            ledger, identity, seen=rival, now=lambda: clock[0],
+            wish=lambda: next(wishes, Wish.WORK),
+        )  # fmt: skip
+        driven(other, identity)
+        assert rival.refused > 80
+        assert records_of(ledger) == records_of(other)
+        assert log_of(ledger) == log_of(other)
+
+
 def test_a_broken_program_leaves_a_run_that_can_be_resumed(
     tmp_path: Path, identity: Identity
 ) -> None:

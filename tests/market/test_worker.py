@@ -103,7 +103,7 @@ def worker(
         search=Told(search or evolution(), notes), pool=pool or SerialPool(evaluate),
         journal=notes, watcher=seen, wish=wish or always(Wish.WORK),
         birth=Birth("run", "me", birth), job=toy_job, waiting=waiting,
-        clock=clock or (lambda: float(next(ticks))), waits=waits, idle=idle,
+        clock=clock or (lambda: float(next(ticks))), waits=waits, rest=idle,
     )  # fmt: skip
     return made, notes, seen
 
@@ -159,6 +159,46 @@ def test_stop_ends_at_once() -> None:
     assert made.run().wish is Wish.STOP
     assert pool.out
     assert len(seen.asked) == len(seen.finished) + len(pool.out)
+
+
+def test_a_pause_holds_the_pool_asks_for_nothing_and_loses_nothing() -> None:
+    pool, rests = Parallel(3, evaluate, Random(2)), list[float]()
+    wishes = [Wish.WORK] * 3 + [Wish.PAUSE] * 5 + [Wish.WORK] * 2 + [Wish.PAUSE] * 2
+    seen_in_pauses, left = set[tuple[int, bool]](), iter(wishes)
+    made, notes, seen = worker(pool=pool, wish=lambda: next(left, Wish.WORK))
+
+    def rest(seconds: float) -> None:
+        rests.append(seconds)
+        seen_in_pauses.add((len(seen.asked), pool.paused))
+
+    made.rest = rest
+    worked = made.run()
+    assert len(rests) == 7
+    assert all(paused for _, paused in seen_in_pauses)
+    assert len(seen_in_pauses) <= 2  # nothing was asked for while a pause lasted
+    assert not pool.paused
+    assert worked.results == len(seen.finished) == len(seen.asked)
+    assert sum(r.rung == 100 for _, r in seen.finished) == BIRTHS
+    assert replay(evolution(), notes.events, author="me") is None
+
+
+def test_a_pause_before_anything_runs_waits_and_hears_of_others() -> None:
+    wishes = iter([Wish.PAUSE] * 3)
+    made, notes, _ = worker(wish=lambda: next(wishes, Wish.FINISH))
+    other = TOY.evaluate(Assignment(TOY.sample(Random(5), "x"), 100, 0, Birth("", "other", 0)))
+    notes.foreign.append(Finished(other, 0.25))
+    made.rest = lambda seconds: None
+    assert made.run().wish is Wish.FINISH
+    assert notes.lines == ["tell Finished"]
+
+
+def test_what_was_paused_is_finished_where_that_is_wished() -> None:
+    pool = Parallel(3, evaluate, Random(1))
+    wishes = iter([Wish.WORK, Wish.PAUSE])
+    made, _, seen = worker(pool=pool, wish=lambda: next(wishes, Wish.FINISH))
+    made.rest = lambda seconds: None
+    assert made.run().wish is Wish.FINISH
+    assert len(seen.asked) == len(seen.finished) == 3
 
 
 def test_close_is_logged_once_and_ends_the_births() -> None:

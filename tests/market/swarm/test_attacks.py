@@ -521,10 +521,10 @@ def test_another_version_of_records_hides_none_of_this_one(ran: Callable[[Main],
         source = Author(swarm.folder / "later", identity=identity_of(200))
         with source.ledger:
             now = pair_of(signed(source, 95))
-            body = pair_of(signed(source, 95, seq=1))[0].replace('"version":1', '"version":2')
+            body = pair_of(signed(source, 95, seq=1))[0].replace('"version":1', '"version":9')
             later = body, source.identity.sign(body.encode())
             heads = encoded({source.key: Head(2, 2, "ab" * 32)})
-            answer = canonical.encode({"heads": heads, "peers": []})
+            answer = canonical.encode({"heads": heads, "parts": {}, "peers": []})
             batch = batch_of([later, now], to_json(genome_of(95)))
             other = await swarm.peers.start(nodes[0].transport)
             for method, frame in (("heads", answer), ("pull", batch), ("push", _pushed(0, 0))):
@@ -551,7 +551,7 @@ def test_a_peer_that_answers_otherwise_blinds_nobody(ran: Callable[[Main], None]
     async def main(swarm: Swarm) -> None:
         nodes = await swarm.nodes(2)
         other = await swarm.peers.start(nodes[0].transport)
-        strange = canonical.encode({"heads": {}, "peers": [], "version": 2})
+        strange = canonical.encode({"heads": {}, "parts": {}, "peers": [], "version": 2})
         for method in ("heads", "pull", "push"):
             other.serve(method, always(strange))
         await other.announce(canonical.encode({"addresses": [], "run": "x", "version": 2}))

@@ -432,7 +432,7 @@ def test_an_exchange_with_who_sends_junk_without_end_ends(authors: list[Author])
     async def heads(caller: str, request: bytes) -> AsyncIterator[bytes]:
         del caller, request
         theirs = {liar.author: [9, 9, "0" * 64]}
-        yield canonical.encode({"heads": theirs, "peers": []})
+        yield canonical.encode({"heads": theirs, "parts": {}, "peers": []})
 
     async def endless(caller: str, request: bytes) -> AsyncIterator[bytes]:
         del caller, request
