@@ -11,17 +11,21 @@ from ..evaluator.result import Result
 from ..search.base import Asked, Assignment, Birth, Event, Expired, Finished
 from ..search.scores import TRUSTED
 from ..search.work import Key
+from . import canonical
 from .errors import BehindError, StoreError
 from .identity_key import Identity
 from .lease import Lease, acquire, release, renew
 from .ledger import Ledger
 from .plan import Plan
+from .reckoning import Reckoning
 from .record import Record
-from .trust import Trust
 from .worker import Watcher, Wish, Worked, Worker
 
 HEARTBEAT = 15.0
 """Seconds between renewals of the lease on the run."""
+
+LOTS = b"the lots of praxis-evolve audits"
+"""What a peer signs for the secret by which it draws whom to audit; the same at each start."""
 
 
 @dataclass
@@ -40,12 +44,16 @@ class LedgerJournal:
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
     _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _waiting: list[Record] = field(default_factory=list[Record], init=False)
+    """The records that the reckoning has not heard of yet."""
     _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
+        secret = canonical.digest(self.identity.sign(LOTS).encode())
+        self._reckoning = Reckoning(self.identity.author, secret=secret)
 
     def heard(self) -> Sequence[Event]:
         """Return the lines that came into the log since, and log what they make count otherwise."""
@@ -62,6 +70,8 @@ class LedgerJournal:
                 if record.id not in self._records and event.asked is None and event.weight == 1.0:
                     self._drivers.add(record.author)
                 self._authors.add(record.author)
+                if record.id not in self._records:
+                    self._waiting.append(record)
                 self._records[record.id] = record
                 self._weights[record.id] = event.weight
         return [event for event, _ in lines]
@@ -71,11 +81,12 @@ class LedgerJournal:
         own = self.identity.author
         if self._authors <= {own, *self._drivers}:
             return False  # a lone run needs no trust
-        weights = Trust(self._records.values(), own, self._drivers).weights()
+        found = self._reckoning.hear(self._waiting, self._drivers)
+        self._waiting.clear()
         changed = {
-            record: weights.get(name, 0.0)
-            for name, record in self._records.items()
-            if weights.get(name, 0.0) != self._weights[name]
+            self._records[name]: counts
+            for name, counts in found.items()
+            if counts != self._weights[name]
         }
         if changed:
             self.ledger.append_weights(self.run, changed, lease=self.lease)

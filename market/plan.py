@@ -29,7 +29,7 @@ from ..search.objectives import objectives
 from ..search.scores import TRUSTED
 from ..search.species import Species
 from .manifest import Manifest
-from .trust import STANDING
+from .tally import STANDING
 
 
 @dataclass
