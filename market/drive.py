@@ -32,7 +32,8 @@ LOTS = b"the lots of praxis-evolve audits"
 class LedgerJournal:
     """The journal of one run in a ledger, under a lease that it renews.
 
-    ``told`` is the number of lines of the log that it has returned.
+    ``told`` is the number of lines of the log that it has returned, ``reckoning`` whom it believes;
+    of a lone run it hears nothing.
     """
 
     ledger: Ledger
@@ -41,6 +42,7 @@ class LedgerJournal:
     lease: Lease
     now: Callable[[], float]
     told: int = 0
+    reckoning: Reckoning = field(init=False)
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
     _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
@@ -53,7 +55,7 @@ class LedgerJournal:
     def __post_init__(self) -> None:
         self._renewed = self.now()
         secret = canonical.digest(self.identity.sign(LOTS).encode())
-        self._reckoning = Reckoning(self.identity.author, secret=secret)
+        self.reckoning = Reckoning(self.identity.author, secret=secret)
 
     def heard(self) -> Sequence[Event]:
         """Return the lines that came into the log since, and log what they make count otherwise."""
@@ -81,7 +83,7 @@ class LedgerJournal:
         own = self.identity.author
         if self._authors <= {own, *self._drivers}:
             return False  # a lone run needs no trust
-        found = self._reckoning.hear(self._waiting, self._drivers)
+        found = self.reckoning.hear(self._waiting, self._drivers)
         self._waiting.clear()
         changed = {
             self._records[name]: counts

@@ -16,7 +16,7 @@ from .measures import NOTHING
 from .population import Origin, Population
 from .promotion import Promotion, Promotions
 from .proposals import Proposer
-from .scores import TRUSTED
+from .scores import HEEDED, TRUSTED
 from .work import Key, Work
 
 PROMOTE = "promote"
@@ -101,6 +101,9 @@ class AsynchronousSearch:
                     self._company.hear(event)
                     if asked is not None and weight >= TRUSTED:
                         self._meet(asked)
+                    if weight < TRUSTED:
+                        author = "" if asked is None else asked.birth.author
+                        self.population.claim(result.genome, author, weight >= HEEDED)
                     self._learn(result, weight)
                 case Expired(birth):
                     self.work.lapse(birth)
@@ -152,8 +155,6 @@ class AsynchronousSearch:
     def _learn(self, result: Result, weight: float) -> None:
         if weight > 0:
             self.work.answer(Key(result.genome, result.rung, result.replica))
-        if 0 < weight < TRUSTED:
-            self.population.claim(result.genome)
         if result.rung not in self._rungs:
             return
         self.population.learn(result, weight)

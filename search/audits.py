@@ -4,7 +4,9 @@ A claim that is not trusted breeds nothing and wins nothing. One that would be p
 true is worth a training, as a child is; of the others some are measured by lot, so that every
 author's word is put to the test. Who looks at which hangs on the birth of the ask, so that peers
 who know the same seldom measure the same; and each looks at one author until that is believed, for
-whom that believes, it may believe, too.
+whom that believes, it may believe, too. Whoever is found wrong is looked at half as often from
+time to time, so that liars cost little; and new names as often as new names were right, so that
+more names do not make them cost more.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
 from .draws import generator, lot
 from .ordered import remove
-from .scores import TRUSTED
+from .scores import HEEDED, TRUSTED
 from .work import Key, Work
 
 AUDIT = "audit"
@@ -53,6 +55,8 @@ class Audits:
     ) -> None:
         self._seed, self._eta, self._standing = seed, ladder.eta, standing
         self._right = Counter[str]()
+        self._wrong = Counter[str]()
+        """How often each author was found wrong since it was found right."""
         self._identify, self._legal = identify, legal
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
@@ -70,12 +74,16 @@ class Audits:
         if self._closed or not self._claims:
             return None
         rng = generator(self._seed, birth)
-        if rng.random() >= SHARE:
+        drawn = rng.random()
+        if drawn >= SHARE:
             return None
+        newcomers = self._newcomers()
         wanted = [
             key
             for key in self._claims
-            if not self._work.taken(key) and self._matters(key, birth.author)
+            if not self._work.taken(key)
+            and drawn < SHARE * self._hope(key, newcomers)
+            and self._matters(key, birth.author)
         ]
         if not wanted:
             return None
@@ -103,20 +111,36 @@ class Audits:
                     pass
 
     def _nearness(self, key: Key) -> int:
-        """Return how often an author of a claim was right, of those not believed yet."""
-        rights = (self._right[author] for author in self._claims[key])
-        return max((right for right in rights if right < self._standing), default=0)
+        """Return how near an author of a claim is to be believed; whom that is goes first.
+
+        What waits of an author who is believed is by lot, or would be the best of its rung.
+        """
+        return max(min(self._right[author], self._standing) for author in self._claims[key])
+
+    def _hope(self, key: Key, newcomers: float) -> float:
+        """Return how likely a claim is right by what was found of its authors, 0 to 1."""
+        return max(
+            2.0 ** -self._wrong[author] * (1.0 if self._right[author] else newcomers)
+            for author in self._claims[key]
+        )
+
+    def _newcomers(self) -> float:
+        """Return how many of the names that were looked at were ever right."""
+        right = 1 + len(+self._right)
+        return right / (right + sum(not self._right[author] for author in +self._wrong))
 
     def _hear(self, event: Finished) -> None:
         result = event.result
         key = Key(result.genome, result.rung, result.replica)
         author = "" if event.asked is None else event.asked.birth.author
         if event.weight >= TRUSTED:
-            self._right[author] += self._forget(key, author)
+            if self._forget(key, author):
+                self._right[author] += 1
+                del self._wrong[author]
             self._work.answer(key)
             self._score(key, result.bits_per_byte)
         elif event.weight == 0:
-            self._forget(key, author)
+            self._wrong[author] += self._forget(key, author)
         elif key not in self._trusted and self._may_be_audited(event):
             self._claims.setdefault(key, {})[author] = event
 
@@ -150,8 +174,11 @@ class Audits:
     def _matters(self, key: Key, author: str) -> bool:
         """Whether a claim would be promoted, or *author* has drawn a lot to look at it."""
         scores = self._scores[key.rung]
-        claimed = (event.result.bits_per_byte for event in self._claims[key].values())
-        place = bisect_left(scores, min(bits for bits in claimed if bits is not None))
-        if place <= len(scores) // self._eta:
+        claimed = [
+            event.result.bits_per_byte or 0.0
+            for event in self._claims[key].values()
+            if event.weight >= HEEDED
+        ]
+        if claimed and bisect_left(scores, min(claimed)) <= len(scores) // self._eta:
             return True
         return lot(self._seed, AUDIT, author, key.genome, key.rung) < DULL

@@ -9,9 +9,10 @@ import pytest
 
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.asynchronous import AsynchronousSearch
-from praxis_evolve.search.audits import AUDIT, DULL, Audits
+from praxis_evolve.search.audits import AUDIT, DULL, SHARE, Audits
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Expired, Finished
 from praxis_evolve.search.evolution import regularized_evolution
+from praxis_evolve.search.scores import HEEDED
 from praxis_evolve.search.toy import Toy
 
 TOY, RUNGS = Toy(), (100, 300)
@@ -113,9 +114,49 @@ def test_one_author_is_looked_at_until_it_is_believed() -> None:
     assert {TOY.identify(a.genome) for a in asks(stage)} == {e.result.genome for e in one[1:]}
     worse = replace(one[1].result, bits_per_byte=3.0)
     stage.tell([Finished(worse), replace(one[1], result=worse, weight=1.0)])
-    assert {TOY.identify(a.genome) for a in asks(stage)} == {
-        event.result.genome for event in [one[2], *other]
-    }
+    assert {TOY.identify(a.genome) for a in asks(stage)} == {one[2].result.genome}, "it is lately"
+    stage.tell([replace(one[2], weight=1.0)])
+    assert {TOY.identify(a.genome) for a in asks(stage)} == {e.result.genome for e in other}
+
+
+def by(author: str, event: Finished) -> Finished:
+    assert event.asked is not None
+    return replace(
+        event, asked=replace(event.asked, birth=replace(event.asked.birth, author=author))
+    )
+
+
+def test_who_is_found_wrong_is_looked_at_half_as_often_until_it_is_right() -> None:
+    stage = audits()
+    stage.tell([by("known", claim(1)), by("known", replace(claim(1), weight=1.0))])
+    counts = list[int]()
+    for number in range(2, 6):
+        stage.tell([by("known", claim(number, bits=0.1))])
+        counts.append(len(asks(stage, 2000)))
+        stage.tell([by("known", replace(claim(number), weight=0.0))])
+    for number, count in enumerate(counts):
+        assert 0.75 <= count / (2000 * SHARE * 0.5**number) <= 1.25
+    several = claim(7), replace(claim(7), weight=1.0), claim(8, bits=0.1)
+    stage.tell([by("known", event) for event in several])
+    assert 0.9 <= len(asks(stage, 2000)) / (2000 * SHARE) <= 1.1
+
+
+def test_new_names_are_looked_at_as_often_as_new_names_were_right() -> None:
+    stage = audits()
+    for number in range(9):
+        claimed = by(f"liar {number}", claim(number, bits=0.1))
+        stage.tell([claimed, replace(claimed, weight=0.0)])
+    stage.tell([by("new", claim(20, bits=0.1))])
+    assert 0.05 <= len(asks(stage, 2000)) / (2000 * SHARE) <= 0.15
+    stage.tell([by("honest", claim(21)), by("honest", replace(claim(21), weight=1.0))])
+    assert 0.13 <= len(asks(stage, 2000)) / (2000 * SHARE) <= 0.24
+
+
+def test_claims_of_who_was_wrong_more_than_right_are_looked_at_by_lot_alone() -> None:
+    stage = audits()
+    stage.tell([replace(claim(number, bits=0.1), weight=HEEDED / 2) for number in range(300)])
+    names = {offer.genome for offer in asks(stage, 2000)}
+    assert 0.5 * DULL < len(names) / 300 < 1.5 * DULL
 
 
 def test_when_time_is_up_nothing_is_looked_at() -> None:
@@ -157,8 +198,14 @@ def test_starters_that_others_say_to_have_tried_are_left_to_audits() -> None:
         TOY, seed=1, ladder=Ladder(RUNGS), population=8, births=40, starters=starters
     )
     search.tell([claim(0), claim(1)])
-    offers = {TOY.identify(o.genome) for n in range(20) if (o := search.ask(Birth("r", "me", n)))}
-    assert offers == {TOY.identify(starters["2"])}
+
+    def offers() -> set[str]:
+        several = (search.ask(Birth("r", "me", number)) for number in range(20))
+        return {TOY.identify(offer.genome) for offer in several if offer}
+
+    assert offers() == {TOY.identify(starters["2"])}
+    search.tell([replace(claim(0), weight=HEEDED / 2)])  # who said so is not heeded any more
+    assert TOY.identify(starters["0"]) in offers()
 
 
 def test_another_peer_s_genome_may_be_promoted_here() -> None:
