@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
@@ -26,11 +27,33 @@ from .work import Key, Work
 AUDIT = "audit"
 """The origin of an assignment that measures a claim again."""
 
-SHARE = 0.5
+SHARE = 0.3
 """The most of all asks that may be audits, so that a flood of claims stops nobody's search."""
+
+APART = 2
+"""How many own results come between hearing a claim and looking at it: who is found right at once
+may have copied, and gains nothing by it; ``market.evidence`` has the same.
+"""
 
 DULL = 0.1
 """The share of the claims that do not matter that is measured, too."""
+
+
+class Rank(NamedTuple):
+    """How urgent a claim is: the highest first."""
+
+    kind: int
+    nearness: int = 0
+
+
+IDLE = Rank(0)
+
+
+class _First(NamedTuple):
+    """Who claimed a work before all others, if that is sure, after how many own results."""
+
+    author: str
+    own: int
 
 
 class Audits:
@@ -61,6 +84,8 @@ class Audits:
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
         self._claims: dict[Key, dict[str, Finished]] = {}  # by author
+        self._first: dict[Key, _First] = {}
+        self._own = 0
         self._work = Work()
         self._closed = False
 
@@ -78,17 +103,19 @@ class Audits:
         if drawn >= SHARE:
             return None
         newcomers = self._newcomers()
-        wanted = [
+        open_ = [
             key
             for key in self._claims
             if not self._work.taken(key)
+            and self._own >= self._first[key].own + APART
             and drawn < SHARE * self._hope(key, newcomers)
-            and self._matters(key, birth.author)
         ]
-        if not wanted:
+        focus = self._focus(open_, birth.author)
+        ranks = {key: self._rank(key, focus, birth.author) for key in open_}
+        first = max(ranks.values(), default=IDLE)
+        if first == IDLE:
             return None
-        nearest = max(map(self._nearness, wanted))
-        key = rng.choice([key for key in wanted if self._nearness(key) == nearest])
+        key = rng.choice([key for key, rank in ranks.items() if rank == first])
         claims = self._claims[key]
         asked = claims[min(claims)].asked
         assert asked is not None
@@ -110,12 +137,31 @@ class Audits:
                 case _:
                     pass
 
-    def _nearness(self, key: Key) -> int:
-        """Return how near an author of a claim is to be believed; whom that is goes first.
+    def _rank(self, key: Key, focus: str, author: str) -> Rank:
+        """Return how urgent a claim is: what waits of authors who are believed goes first.
 
-        What waits of an author who is believed is by lot, or would be the best of its rung.
+        That is by lot, or would be the best of its rung. Then goes all of one author, and last
+        what would matter of others.
         """
-        return max(min(self._right[author], self._standing) for author in self._claims[key])
+        rights = [self._right[name] for name in self._claims[key]]
+        matters = self._matters(key, author)
+        if matters and max(rights) >= self._standing:
+            return Rank(3)
+        if focus and focus == self._first[key].author:
+            return Rank(2, matters)
+        return Rank(1, max(rights)) if matters else IDLE
+
+    def _focus(self, keys: Sequence[Key], author: str) -> str:
+        """Return whom *author* puts to the test: who is nearest to be believed, or drew a lot."""
+        tested = {self._first[key].author for key in keys if self._is_heeded(key)} - {""}
+        tested = {name for name in tested if self._right[name] < self._standing}
+        lots = {name: lot(self._seed, AUDIT, author, name) for name in tested - {*+self._wrong}}
+        return max(lots, key=lambda name: (self._right[name], lots[name]), default="")
+
+    def _is_heeded(self, key: Key) -> bool:
+        """Whether the first who claimed it does and was not found wrong more than right."""
+        event = self._claims[key].get(self._first[key].author)
+        return event is not None and event.weight >= HEEDED
 
     def _hope(self, key: Key, newcomers: float) -> float:
         """Return how likely a claim is right by what was found of its authors, 0 to 1."""
@@ -133,8 +179,9 @@ class Audits:
         result = event.result
         key = Key(result.genome, result.rung, result.replica)
         author = "" if event.asked is None else event.asked.birth.author
+        self._own += event.asked is None
         if event.weight >= TRUSTED:
-            if self._forget(key, author):
+            if self._forget(key, author) and self._first[key].author == author:
                 self._right[author] += 1
                 del self._wrong[author]
             self._work.answer(key)
@@ -143,6 +190,9 @@ class Audits:
             self._wrong[author] += self._forget(key, author)
         elif key not in self._trusted and self._may_be_audited(event):
             self._claims.setdefault(key, {})[author] = event
+            first = self._first.setdefault(key, _First(author, self._own))
+            if author != first.author and self._own < first.own + APART:
+                self._first[key] = _First("", first.own)  # who of them copied cannot be told
 
     def _forget(self, key: Key, author: str) -> bool:
         """Forget the claim of an author, of whom others may be left; return whether it was one."""
