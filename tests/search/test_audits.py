@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from praxis_evolve.evaluator.ladder import Ladder
+from praxis_evolve.market import evidence
 from praxis_evolve.search.asynchronous import AsynchronousSearch
-from praxis_evolve.search.audits import AUDIT, DULL, SHARE, Audits
+from praxis_evolve.search.audits import APART, AUDIT, DULL, SHARE, Audits
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Expired, Finished
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.scores import HEEDED
@@ -34,16 +35,19 @@ def claim(number: int, *, bits: float | None = None, rung: int = 100) -> Finishe
 
 
 def asks(stage: Audits, count: int = 200, author: str = "me") -> list[Assignment]:
+    """What is asked for when all that was claimed has been heard a while ago."""
+    own = replace(TOY.evaluate(asked_of(0)), rung=7)
+    stage.tell([Finished(own)] * APART)
     offers = (stage.ask(Birth("run", author, number)) for number in range(count))
     return [offer for offer in offers if offer is not None]
 
 
-def test_a_claim_is_measured_again_by_half_of_the_asks_until_somebody_does() -> None:
+def test_a_claim_is_measured_again_by_a_share_of_the_asks_until_somebody_does() -> None:
     stage = audits()
     assert not asks(stage)
     stage.tell([claim(1)])
     offers = asks(stage)
-    assert 60 <= len(offers) <= 140
+    assert 0.6 <= len(offers) / (200 * SHARE) <= 1.4
     assert {(o.genome, o.rung, o.replica, o.origin) for o in offers} == {
         (asked_of(1).genome, 100, 0, AUDIT)
     }
@@ -68,14 +72,15 @@ def test_only_what_would_be_promoted_is_looked_at_and_some_by_lot() -> None:
     for number in range(30):
         asked = asked_of(number)
         stage.tell([Finished(replace(TOY.evaluate(asked), bits_per_byte=2 + number / 10))])
+    stage.tell([claim(99), replace(claim(99), weight=1.0)])  # so it is not put to the test
     good = [claim(number, bits=2.5) for number in range(100, 110)]
     dull = [claim(number, bits=4.5) for number in range(200, 600)]
     stage.tell([*good, *dull])
-    names = {TOY.identify(offer.genome) for offer in asks(stage, 3000)}
+    names = {TOY.identify(offer.genome) for offer in asks(stage, 1500)}
     assert {event.result.genome for event in good} <= names
     by_lot = len(names) - len(good)
     assert 0.5 * DULL < by_lot / len(dull) < 1.5 * DULL
-    others = {TOY.identify(offer.genome) for offer in asks(stage, 3000, "another")}
+    others = {TOY.identify(offer.genome) for offer in asks(stage, 1500, "another")}
     assert len(names & others) < len(good) + by_lot / 2, "each author has lots of its own"
 
 
@@ -124,6 +129,31 @@ def by(author: str, event: Finished) -> Finished:
     return replace(
         event, asked=replace(event.asked, birth=replace(event.asked.birth, author=author))
     )
+
+
+def test_what_was_just_heard_is_not_looked_at_yet() -> None:
+    assert APART == evidence.APART
+    stage, own = audits(), Finished(replace(TOY.evaluate(asked_of(0)), rung=7))
+    stage.tell([claim(1)])
+    for _ in range(APART):
+        assert not [n for n in range(100) if stage.ask(Birth("run", "me", n))]
+        stage.tell([own])
+    assert [n for n in range(100) if stage.ask(Birth("run", "me", n))]
+
+
+def test_of_what_several_claim_at_about_the_same_time_nobody_is_put_to_the_test() -> None:
+    def is_looked_at(*events: Finished) -> bool:
+        stage = audits()
+        for number in range(30):
+            result = TOY.evaluate(asked_of(number))
+            stage.tell([Finished(replace(result, bits_per_byte=2 + number / 10))])
+        stage.tell(events)
+        return bool(asks(stage, 30))
+
+    dull = [claim(number, bits=4.9) for number in range(200, 240)]
+    assert all(is_looked_at(by("one", event)) for event in dull)
+    several = [is_looked_at(by("one", event), by("other", event)) for event in dull]
+    assert sum(several) < 2 * DULL * len(dull) + 2
 
 
 def test_who_is_found_wrong_is_looked_at_half_as_often_until_it_is_right() -> None:
