@@ -4,9 +4,9 @@ A claim that is not trusted breeds nothing and wins nothing. One that would be p
 true is worth a training, as a child is; of the others some are measured by lot, so that every
 author's word is put to the test. Who looks at which hangs on the birth of the ask, so that peers
 who know the same seldom measure the same; and each looks at one author until that is believed, for
-whom that believes, it may believe, too. Whoever is found wrong is looked at half as often from
-time to time, so that liars cost little; and new names as often as new names were right, so that
-more names do not make them cost more.
+whom that believes, it may believe, too. Whoever is found wrong is looked at half as often each
+time until it is right, so that liars cost little; and new names as often as new names were right,
+so that more names do not make them cost more.
 """
 
 from __future__ import annotations
