@@ -26,7 +26,8 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Literal
 
-from praxis_evolve.benchmarks.liars import RUNGS, Landscape, Peer, exchange, manifest
+from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
+from praxis_evolve.benchmarks.liars import RUNGS, Landscape, manifest
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.search.base import Assignment
 from praxis_evolve.search.species import Species
@@ -57,11 +58,11 @@ class Worker(Peer):
     def begin(self, at: float) -> Assignment | None:
         """Ask for a work and hand it out."""
         search = self.plan.search
-        search.tell(self._journal.heard())
-        assignment = search.ask(self._birth)
+        search.tell(self.journal.heard())
+        assignment = search.ask(self.birth)
         if assignment is not None:
-            self._birth = replace(self._birth, number=self._birth.number + 1)
-            search.tell(self._journal.asked(assignment))
+            self.birth = replace(self.birth, number=self.birth.number + 1)
+            search.tell(self.journal.asked(assignment))
             self.origins.append(assignment.origin)
             self.flights[self.work_of(assignment)] = float("inf")
         self.flights = {work: until for work, until in self.flights.items() if until > at}
@@ -72,8 +73,8 @@ class Worker(Peer):
         result = landscape.measured(assignment)
         if assignment.replica > 0:
             result = replace(result, test_bits_per_byte=result.bits_per_byte)
-        self._journal.finished(result)
-        self.plan.search.tell(self._journal.heard())
+        self.journal.finished(result)
+        self.plan.search.tell(self.journal.heard())
         self.flights[self.work_of(assignment)] = at + LINGER
 
     def work_of(self, assignment: Assignment) -> Work:
@@ -82,13 +83,13 @@ class Worker(Peer):
 
     def leave_alone(self, others: Sequence[Worker]) -> None:
         """Hear from now on what others work on."""
-        self._journal.others = lambda: {
+        self.journal.others = lambda: {
             other.identity.author: sorted(other.flights) for other in others if other is not self
         }
 
     def believes(self, author: str) -> bool:
         """Whether what that author measures counts here."""
-        return author in self._journal.believed
+        return author in self.journal.believed
 
 
 @dataclass

@@ -2,31 +2,37 @@
 
     python benchmarks/liars.py --out runs/liars.jsonl
 
-Peers are simulated in one process, each with a ledger, a search and a trust of its own; they
-exchange records two by two, at random. Training is a landscape that is known: traits of genomes
-add up, and every peer that measures a genome finds the same. Liars claim that what they measured is
-much better, all of them by the same amount, so that they bear each other out; they never measure
-what others claim.
+Peers are simulated in one process, each with a log, a search and a trust of its own; they
+exchange records two by two, at random, several times in the time of an evaluation. Training is a
+landscape that is known: traits of genomes add up, and every peer that measures a genome finds the
+same. Dishonest peers never measure what others claim, and are of three kinds:
+
+- ``colluding``: they claim that what they measured is much better, all by the same amount, so that
+  they bear each other out;
+- ``copier``: they repeat what others published, as it is or with a little noise, until an honest
+  peer believes them, and lie then as the colluding ones do;
+- ``traitor``: they are honest until an honest peer believes them, and lie then.
 
 ``fitness`` is the truth of the genome that an honest peer takes for the best at the top rung, from
-0 (the median of samples) to 1 (what honest peers alone find), the mean over honest peers.
+0 (the median of samples) to 1 (what a swarm finds in which all are honest), the mean over honest
+peers; ``of alone`` compares with what the honest peers find alone, with as many evaluations.
 ``evaluations`` are those of honest peers for each result that at least one of them trusts.
-``friends`` are honest peers and ``believed`` liars that honest peers believe, ``doubted`` honest
-ones that were found wrong.
+``friends`` are honest peers and ``believed`` dishonest ones that honest peers believe, ``banned``
+the share of honest ones that were found wrong, ``false`` the share of honest peers whose best is
+another one than was measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import fmean, median
-from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -37,16 +43,15 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.identity import identify
 from praxis_evolve.genome.traits import Trait
-from praxis_evolve.market.claims import Claims
-from praxis_evolve.market.drive import LedgerJournal
 from praxis_evolve.market.identity_key import Identity
-from praxis_evolve.market.lease import acquire
-from praxis_evolve.market.ledger import Ledger
+from praxis_evolve.market.log import PEER
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
-from praxis_evolve.market.swarm.replica import LedgerReplica
-from praxis_evolve.market.trust import Trust
-from praxis_evolve.search.base import Assignment, Birth
+from praxis_evolve.market.reckoning import Reckoning
+from praxis_evolve.market.record import FIRST, Record, sign
+from praxis_evolve.market.tally import TOLERANCE
+from praxis_evolve.market.trust import weight
+from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
 from praxis_evolve.search.species import Species
 
 NAMES = (
@@ -55,8 +60,21 @@ NAMES = (
 )  # fmt: skip
 CATALOG = installed().only(NAMES)
 RUNGS = 100, 300
+RUN = "ef" * 32
 LIE = 1.0
 """How many bits per byte better a liar claims to have found a genome."""
+
+Kind = Literal["honest", "colluding", "copier", "traitor"]
+KINDS: tuple[Kind, ...] = "colluding", "copier", "traitor"
+HONEST: tuple[Kind, ...] = ("honest",)
+
+COPIES = 8
+"""How many records a copier repeats in the time of an evaluation."""
+
+EXCHANGES = 3
+"""How often a peer exchanges records with another in the time of an evaluation; a node does so
+every ten seconds, and sends what is new at once.
+"""
 
 
 def manifest(births: int) -> Manifest:
@@ -104,41 +122,87 @@ class Landscape:
 
 
 class Peer:
-    """A peer with a ledger of its own."""
+    """A peer with a log, a search and a trust of its own, all in memory."""
 
-    def __init__(self, folder: Path, number: int, of: Manifest, *, lies: bool) -> None:
-        folder.mkdir()
+    def __init__(self, number: int, of: Manifest, kind: Kind) -> None:
         key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{number}".encode()).digest())
         self.identity = Identity(key.public_key().public_bytes_raw().hex(), key)
-        self.ledger = Ledger.open(f"sqlite:///{folder / 'store.db'}", catalog=CATALOG)
-        self.lies = lies
-        digest = self.ledger.create_run("run", of.to_dict()).digest
-        lease = acquire(self.ledger.store, "run", now=0.0)
+        self.kind: Kind = kind
         self.plan = Plan(of, CATALOG)
-        self.replica = LedgerReplica(
-            self.ledger, "run", self.identity.author, Claims(of, self.plan.space)
-        )
+        self.reckoning = Reckoning(self.identity.author, secret=f"{number}")
+        self.records = dict[str, tuple[Record, Genome]]()
+        """What it heard, in order, by id."""
         self.origins = list[str]()
-        self._journal = LedgerJournal(self.ledger, "run", self.identity, lease, lambda: 0.0)
-        self._birth = Birth(digest, self.identity.author, 0)
+        self._copied = set[str]()
+        self._weights = dict[str, float]()
+        self._chain = list[Record]()
+        self._birth = Birth(RUN, self.identity.author, 0)
 
-    def work(self, landscape: Landscape) -> bool:
+    @property
+    def honest(self) -> bool:
+        """Whether it never lies."""
+        return self.kind == "honest"
+
+    def work(self, landscape: Landscape, *, is_believed: bool) -> bool:
         """Ask for one work and publish what it comes to; return whether there was any."""
-        search = self.plan.search
-        search.tell(self._journal.heard())
-        assignment = search.ask(self._birth)
+        lies = self.kind == "colluding" or is_believed
+        if self.kind == "copier" and not lies:
+            return self._copy()
+        assignment = self.plan.search.ask(self._birth)
         if assignment is None:
             return False
         self._birth = replace(self._birth, number=self._birth.number + 1)
-        if self.lies and assignment.origin == "audit":
+        if lies and assignment.origin == "audit":
             return True
-        search.tell(self._journal.asked(assignment))
+        self.plan.search.tell([Asked(assignment)])
         result = landscape.measured(assignment)
-        if self.lies:
+        if lies:
             result = replace(result, bits_per_byte=max(0.1, (result.bits_per_byte or 0.0) - LIE))
         self.origins.append(assignment.origin)
-        self._journal.finished(result)
-        search.tell(self._journal.heard())
+        self._publish(result, assignment.genome)
+        return True
+
+    def hear(self, received: Iterable[tuple[Record, Genome]]) -> None:
+        """Take in what others published, as a journal does."""
+        fresh = [pair for pair in received if pair[0].id not in self.records]
+        fresh.sort(key=lambda pair: (pair[0].author, pair[0].seq))
+        for record, genome in fresh:
+            self.records[record.id] = record, genome
+            self._tell(record, weight(record, self.identity.author))
+        changed = self.reckoning.hear(record for record, _ in fresh)
+        for name, counts in changed.items():
+            if self._weights[name] != counts:
+                self._tell(self.records[name][0], counts)
+
+    def _tell(self, record: Record, counts: float) -> None:
+        result, asked = record.result, None
+        if record.author != self.identity.author:
+            birth = Birth(RUN, record.author, record.seq)
+            genome = self.records[record.id][1]
+            asked = Assignment(genome, result.rung, result.replica, birth, PEER)
+        self._weights[record.id] = counts
+        self.plan.search.tell([Finished(result, counts, asked)])
+
+    def _publish(self, result: Result, genome: Genome) -> None:
+        record = sign(
+            result, self.identity, run=RUN, seq=len(self._chain), catalog=CATALOG.digest,
+            prev=self._chain[-1].id if self._chain else FIRST, program="0",
+        )  # fmt: skip
+        self._chain.append(record)
+        self.hear([(record, genome)])
+
+    def _copy(self) -> bool:
+        """Repeat some of what others published last, every other one with a little noise."""
+        fresh = [
+            pair
+            for name, pair in self.records.items()
+            if name not in self._copied and pair[0].author != self.identity.author
+        ]
+        for record, genome in fresh[-COPIES:]:
+            self._copied.add(record.id)
+            noise = 0.4 * TOLERANCE * (len(self._copied) % 2)
+            bits = (record.result.bits_per_byte or 0.0) + noise
+            self._publish(replace(record.result, bits_per_byte=bits), genome)
         return True
 
     def best(self) -> Result | None:
@@ -149,9 +213,9 @@ class Peer:
 
 def exchange(one: Peer, other: Peer) -> None:
     """Let both have the records of both."""
-    for source, target in ((one, other), (other, one)):
-        for batch in source.replica.lacking(target.replica.heads()):
-            target.replica.receive(batch)
+    here, there = list(one.records.values()), list(other.records.values())
+    one.hear(there)
+    other.hear(here)
 
 
 @dataclass(frozen=True)
@@ -162,47 +226,57 @@ class Found:
     evaluations: float
     friends: float
     believed: float
-    doubted: float
+    banned: float
+    false: float
     audits: float
 
 
-def swarm(peers: int, liars: int, *, births: int, evaluations: int, seed: int) -> Found:
+def swarm(
+    peers: int, liars: int, *, births: int, evaluations: int, seed: int, kind: Kind = "colluding"
+) -> Found:
     """Let so many peers do so many evaluations in all, the liars' own not counted."""
     of, rng = manifest(births), Random(seed)
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        several = [
-            Peer(Path(folder, str(number)), number, of, lies=number >= peers - liars)
-            for number in range(peers)
+    several = [Peer(n, of, kind if n >= peers - liars else "honest") for n in range(peers)]
+    landscape = Landscape(seed, Species(several[0].plan.space))
+    honest = [peer for peer in several if peer.honest]
+    while sum(len(peer.origins) for peer in honest) < evaluations:
+        known = {name for peer in honest for name in peer.reckoning.trusted}
+        worked = [
+            peer.work(landscape, is_believed=not peer.honest and peer.identity.author in known)
+            for peer in rng.sample(several, len(several))
         ]
-        for peer in several:
-            stack.enter_context(peer.ledger)
-        landscape = Landscape(seed, Species(several[0].plan.space))
-        honest = [peer for peer in several if not peer.lies]
-        while sum(len(peer.origins) for peer in honest) < evaluations:
-            worked = [peer.work(landscape) for peer in rng.sample(several, len(several))]
-            for peer in several:
-                exchange(peer, rng.choice(several))
-            if not any(worked):
-                break
-        return _found(several, landscape)
+        for peer in several * EXCHANGES:
+            exchange(peer, rng.choice(several))
+        if not any(worked):
+            break
+    return _found(several, landscape)
 
 
 def _found(several: Sequence[Peer], landscape: Landscape) -> Found:
-    honest = [peer for peer in several if not peer.lies]
+    honest = [peer for peer in several if peer.honest]
     names = {peer.identity.author for peer in honest}
-    genomes = {name: genome for peer in honest for name, genome in peer.ledger.genomes("run")}
+    genomes = {
+        record.result.genome: genome for peer in honest for record, genome in peer.records.values()
+    }
     best = [found for peer in honest if (found := peer.best()) is not None]
-    trusts = [Trust(peer.ledger.records("run"), peer.identity.author) for peer in honest]
+    truths = [landscape.worth(genomes[each.genome], each.genome) for each in best]
     results = {(r.genome, r.rung) for peer in honest for r in peer.plan.results}
     done = sum(len(peer.origins) for peer in honest)
+    wrong = [
+        peer.reckoning.tallies[name].wrong > 0
+        for peer in honest
+        for name in names & peer.reckoning.tallies.keys()
+    ]
     return Found(
-        truth=fmean(landscape.worth(genomes[each.genome], each.genome) for each in best),
+        truth=fmean(truths),
         evaluations=done / max(1, len(results)),
-        friends=fmean(len(trust.trusted & names) - 1 for trust in trusts),
-        believed=fmean(len(trust.trusted - names) for trust in trusts),
-        doubted=fmean(
-            sum(each.wrong > 0 for name, each in trust.tallies.items() if name in names)
-            for trust in trusts
+        friends=fmean(len(peer.reckoning.trusted & names) - 1 for peer in honest),
+        believed=fmean(len(peer.reckoning.trusted - names) for peer in honest),
+        banned=sum(wrong) / max(1, len(names) * (len(names) - 1)),
+        false=fmean(
+            abs(each.bits_per_byte - truth) > LIE / 2
+            for each, truth in zip(best, truths, strict=True)
+            if each.bits_per_byte is not None
         ),
         audits=sum(peer.origins.count("audit") for peer in honest) / max(1, done),
     )
@@ -217,28 +291,37 @@ def middling(seed: int, births: int) -> float:
 
 
 def rows(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Yield a row for each seed and share of liars, those of no liars first."""
-    for seed in range(asked.seeds):
-        usual = middling(seed, asked.births)
-        honest = usual
+    """Yield a row for each seed, share and kind of liars, those of no liars first."""
+    for seed in range(asked.first, asked.first + asked.seeds):
+        usual, honest = middling(seed, asked.births), 0.0
         for share in (0.0, *asked.shares):
             liars = round(share * asked.peers)
-            evaluations = asked.evaluations * (asked.peers - liars) // asked.peers
-            found = swarm(
-                asked.peers, liars, births=asked.births, evaluations=evaluations, seed=seed
-            )
-            honest = found.truth if share == 0.0 else honest
-            fitness = (usual - found.truth) / (usual - honest)
-            yield {"seed": seed, "liars": share, "fitness": fitness, **vars(found)}
+            peers = asked.peers - liars
+            run = partial(
+                swarm, births=asked.births, seed=seed,
+                evaluations=asked.evaluations * peers // asked.peers,
+            )  # fmt: skip
+            alone = run(peers, 0)
+            honest = usual - alone.truth if not liars else honest
+            for kind in asked.kinds if liars else HONEST:
+                found = run(asked.peers, liars, kind=kind) if liars else alone
+                gained = usual - found.truth
+                yield {
+                    "seed": seed, "liars": share, "kind": kind, "fitness": gained / honest,
+                    "of alone": gained / (usual - alone.truth), **vars(found),
+                }  # fmt: skip
 
 
 def table(found: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield the lines of a table."""
-    names = ("fitness", "evaluations", "audits", "friends", "believed", "doubted")
-    yield f"{'liars':>6}" + "".join(f"{name:>14}" for name in names)
-    for share in sorted({row["liars"] for row in found}):
-        some = [row for row in found if row["liars"] == share]
-        yield f"{share:6.0%}" + "".join(f"{fmean(r[name] for r in some):14.3f}" for name in names)
+    names = (
+        "fitness", "of alone", "evaluations", "audits", "friends", "believed", "banned", "false"
+    )  # fmt: skip
+    yield f"{'liars':>6} {'kind':10}" + "".join(f"{name:>12}" for name in names)
+    for share, kind in sorted({(row["liars"], row["kind"]) for row in found}):
+        some = [row for row in found if (row["liars"], row["kind"]) == (share, kind)]
+        figures = "".join(f"{fmean(row[name] for row in some):12.3f}" for name in names)
+        yield f"{share:6.0%} {kind:10}" + figures
 
 
 def options() -> argparse.ArgumentParser:
@@ -249,6 +332,8 @@ def options() -> argparse.ArgumentParser:
     add("--shares", type=float, nargs="+", default=[0.1, 0.2, 0.3, 0.4], help="of liars")
     add("--births", type=int, default=400)
     add("--evaluations", type=int, default=600, help="of all peers, were they honest")
+    add("--kinds", choices=KINDS, nargs="+", default=list(KINDS), help="of liars")
+    add("--first", type=int, default=0, help="seed")
     add("--seeds", type=int, default=3)
     add("--out", type=Path, help="a file of JSON lines")
     return parser

@@ -13,11 +13,15 @@ from .output import answer, answer_json, answer_table
 from .places import short, short_tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..market.authors import Author
     from .conditions import Pause
     from .context import Opened
     from .progress import Status
 
 WATCH_SECONDS = 2.0
+AUTHORS = "author", "records>", "state", "right>", "wrong>", "bias>", "residual>", "colour"
 
 
 def status(
@@ -25,6 +29,9 @@ def status(
     store: STORE = None,
     watch: Annotated[
         bool, typer.Option("--watch", help="Show it again while the run works.")
+    ] = False,
+    authors: Annotated[
+        bool, typer.Option("--authors", help="Show whose results count, and why.")
     ] = False,
     json: JSON = False,
 ) -> None:
@@ -35,9 +42,12 @@ def status(
         with opened(store_of(store), run) as found:
             state, run = found.state, found.name
             if json:
-                answer_json("status/1", **document(found))
+                more = {"authors": authors_json(found)} if authors else {}
+                answer_json("status/1", **document(found), **more)
             else:
                 _screen(found)
+                if authors:
+                    _authors(found)
         if not watch or state != "running":
             return
         time.sleep(WATCH_SECONDS)
@@ -162,6 +172,40 @@ def _paused_text(run: Opened) -> str:
 def _paused_json(run: Opened) -> dict[str, str] | None:
     pause = _paused(run)
     return None if pause is None else {"by": pause.by, "why": pause.why, "until": pause.until}
+
+
+def authors_json(run: Opened) -> list[dict[str, Any]]:
+    """Return what ``status --authors --json`` prints of the authors."""
+    from ..market.authors import standing
+
+    return [vars(each) for each in standing(run.ledger.told(run.name)).authors]
+
+
+def _authors(run: Opened) -> None:
+    from ..market.authors import standing
+
+    found = standing(run.ledger.told(run.name))
+    answer("")
+    answer_table(AUTHORS, [_author_row(each) for each in found.authors])
+    for devices, pairs, usual, most in found.spreads:
+        answer(
+            f"{' and '.join(devices)}: {pairs} works measured twice, 99 % within {usual:.1e} "
+            f"bits/byte, all within {most:.1e}"
+        )
+
+
+def _author_row(author: Author) -> Sequence[str]:
+    state = "own" if author.own else "believed" if author.believed else "unverified"
+    return (
+        short(author.author),
+        f"{author.records}",
+        "forked" if author.frozen else state,
+        f"{author.right}",
+        f"{author.wrong}",
+        "" if author.bias is None else f"{author.bias:+.1e}",
+        "" if author.residual is None else f"{author.residual:.2f}",
+        author.colour,
+    )
 
 
 def _best_text(counts: Status) -> str:

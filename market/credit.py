@@ -36,8 +36,10 @@ from ..genome.cost import Costs
 from ..search.scores import TRUSTED
 from ..search.work import Key
 from .chain import forked
+from .evidence import Work, agree, work_of
 from .record import Record
-from .trust import ERRING, TOLERANCE, Tally, Trust, Work, agree, work_of
+from .tally import ERRING, TOLERANCE
+from .trust import Trust
 from .witness import Witness
 
 PASSES = 3
@@ -121,6 +123,13 @@ _Answers = Mapping[Work, Mapping[str, _Answer]]
 _Groups = Sequence[Sequence[str]]
 
 
+class _Verdicts(NamedTuple):
+    """How often an author was found right and wrong here."""
+
+    right: int
+    wrong: int
+
+
 class _Fold:
     """A set of records, by work and author, with what a peer makes of them."""
 
@@ -140,7 +149,20 @@ class _Fold:
         }
         self._measured = set(map(_key, self._mine))
         self._tallies = self._tallied()
-        self._weights = Trust(records, min(seen.own, default=""), seen.own).weights()
+        self._weights = Trust(self._heard(), min(seen.own, default=""), seen.own).weights()
+
+    def _heard(self) -> list[Record]:
+        """Return the records as this peer heard of them, as far as it knows: its own in between."""
+        places = {name: place for place, name in enumerate(self._seen.order)}
+
+        def place(record: Record) -> tuple[int, int, str, int, str]:
+            when = (
+                0 if record.id in self._seen.early else 1 if record.author in self._seen.own else 2
+            )
+            last = len(places)
+            return places.get(record.id, last), when, record.author, record.seq, record.id
+
+        return sorted(self._records, key=place)
 
     def accounts(self, price: Price, line: Collection[str]) -> list[Account]:
         prices = {_key(work): price(_one(said).result) for work, said in self._answers.items()}
@@ -189,13 +211,13 @@ class _Fold:
             return False
         return True if any(record.id in self._seen.early for record in said) else None
 
-    def _tallied(self) -> Mapping[str, Tally]:
+    def _tallied(self) -> Mapping[str, _Verdicts]:
         """Return how often each author was right and wrong by what this peer measured itself."""
         verdicts = Counter(
             (name, self._right(work, name)) for work, said in self._sound.items() for name in said
         )
         authors = {record.author for record in self._records}
-        return {name: Tally(verdicts[name, True], verdicts[name, False]) for name in authors}
+        return {name: _Verdicts(verdicts[name, True], verdicts[name, False]) for name in authors}
 
     def _credited(self, work: Work) -> _Groups:
         """Return who did a work: this peer, and proven authors who said so before it asked."""

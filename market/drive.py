@@ -21,13 +21,14 @@ from ..search.base import (
 )
 from ..search.scores import TRUSTED
 from ..search.work import Key
+from . import canonical
 from .errors import BehindError, StoreError
 from .identity_key import Identity
 from .lease import Lease, acquire, release, renew
 from .ledger import Ledger
 from .plan import Plan
+from .reckoning import Reckoning
 from .record import Record
-from .trust import Trust
 from .worker import Watcher, Wish, Worked, Worker
 
 HEARTBEAT = 15.0
@@ -35,6 +36,9 @@ HEARTBEAT = 15.0
 
 Works = Mapping[str, Sequence[tuple[str, int, int]]]
 """What others work on, each work as (genome, rung, replica), by author."""
+
+LOTS = b"the lots of praxis-evolve audits"
+"""What a peer signs for the secret by which it draws whom to audit; the same at each start."""
 
 
 def nobody() -> Works:
@@ -46,8 +50,8 @@ def nobody() -> Works:
 class LedgerJournal:
     """The journal of one run in a ledger, under a lease that it renews.
 
-    ``told`` is the number of lines of the log that it has returned, and ``others`` says what other
-    peers work on.
+    ``told`` is the number of lines of the log that it has returned, ``others`` says what other
+    peers work on, and ``reckoning`` whom it believes; of a lone run that hears nothing.
     """
 
     ledger: Ledger
@@ -57,19 +61,23 @@ class LedgerJournal:
     now: Callable[[], float]
     told: int = 0
     others: Callable[[], Works] = nobody
+    reckoning: Reckoning = field(init=False)
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
     _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
+    _waiting: list[Record] = field(default_factory=list[Record], init=False)
+    """The records that the reckoning has not heard of yet."""
     _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
-    believed: Set[str] = field(default=frozenset[str](), init=False)
     _taken: dict[str, Sequence[tuple[str, int, int]]] = field(
         default_factory=dict[str, Sequence[tuple[str, int, int]]], init=False
     )
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
+        secret = canonical.digest(self.identity.sign(LOTS).encode())
+        self.reckoning = Reckoning(self.identity.author, secret=secret)
 
     def heard(self) -> Sequence[Event]:
         """Return the lines that came into the log since, and log what they make count otherwise.
@@ -83,14 +91,19 @@ class LedgerJournal:
         return events
 
     @property
+    def believed(self) -> Set[str]:
+        """The other authors whose word counts."""
+        return self.reckoning.trusted - {self.identity.author}
+
+    @property
     def has_company(self) -> bool:
         """Whether others work on something whose results would count."""
         return any(self._taken.values())
 
     def _note_taken(self) -> bool:
         """Log what others work on now, as far as it is not what the log says."""
-        found = self.others()
-        now = {author: tuple(works) for author, works in found.items() if author in self.believed}
+        found, believed = self.others(), self.believed
+        now = {author: tuple(works) for author, works in found.items() if author in believed}
         changed = [
             Taken(author, now.get(author, ()))
             for author in sorted({*now, *self._taken})
@@ -110,6 +123,8 @@ class LedgerJournal:
                 if record.id not in self._records and event.asked is None and event.weight == 1.0:
                     self._drivers.add(record.author)
                 self._authors.add(record.author)
+                if record.id not in self._records:
+                    self._waiting.append(record)
                 self._records[record.id] = record
                 self._weights[record.id] = event.weight
         return [event for event, _ in lines]
@@ -119,12 +134,12 @@ class LedgerJournal:
         own = self.identity.author
         if self._authors <= {own, *self._drivers}:
             return False  # a lone run needs no trust
-        trust = Trust(self._records.values(), own, self._drivers)
-        self.believed, weights = trust.trusted - {own}, trust.weights()
+        found = self.reckoning.hear(self._waiting, self._drivers)
+        self._waiting.clear()
         changed = {
-            record: weights.get(name, 0.0)
-            for name, record in self._records.items()
-            if weights.get(name, 0.0) != self._weights[name]
+            self._records[name]: counts
+            for name, counts in found.items()
+            if counts != self._weights[name]
         }
         if changed:
             self.ledger.append_weights(self.run, changed, lease=self.lease)

@@ -17,7 +17,7 @@ from ..evaluator.job import Job, Offer, Setup, state_bytes
 from ..evaluator.pool import Answers, Pool
 from ..genome.graph import Genome
 from .plan import Plan
-from .trust import TOLERANCE
+from .tally import TOLERANCE
 
 PATIENCE = 30.0
 """The most seconds that a job waits for a state."""

@@ -32,7 +32,7 @@ from ..search.reach import Need, Reach
 from ..search.scores import TRUSTED
 from ..search.species import Species
 from .manifest import Manifest
-from .trust import STANDING
+from .tally import STANDING
 
 
 @dataclass

@@ -26,7 +26,8 @@ class Witness:
     ``own`` are the authors who asked here. ``early`` are the ids of the records of others that were
     here before an own ask for the same work, ``brought`` of those that were here before an own ask
     for their genome or for a child of it. ``bred`` are the genomes that were born here, each with
-    those who asked for it, and ``parents`` the genomes that each of them came from.
+    those who asked for it, and ``parents`` the genomes that each of them came from. ``order`` are
+    the ids of all records as they came.
     """
 
     own: frozenset[str]
@@ -34,6 +35,7 @@ class Witness:
     brought: frozenset[str]
     bred: Mapping[str, frozenset[str]]
     parents: Mapping[str, frozenset[str]]
+    order: tuple[str, ...] = ()
 
     def line(self, genome: str) -> frozenset[str]:
         """Return a genome with its ancestors, as far as they were bred here."""
@@ -57,14 +59,16 @@ def witness(told: Iterable[Told], identify: Callable[[Genome], str]) -> Witness:
     authors = {name: frozenset(several) for name, several in seen.bred.items()}
     parents = {name: frozenset(several) for name, several in seen.parents.items()}
     own = frozenset(seen.own)
-    return Witness(own, frozenset(seen.early), frozenset(seen.brought), authors, parents)
+    return Witness(
+        own, frozenset(seen.early), frozenset(seen.brought), authors, parents, tuple(seen.records)
+    )
 
 
 class _Seen:
     """What was seen so far."""
 
     def __init__(self) -> None:
-        self.own, self.records = set[str](), set[str]()
+        self.own, self.records = set[str](), dict[str, None]()
         self.early, self.brought = set[str](), set[str]()
         self.bred, self.parents = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
         self._asked, self._used = set[Key](), set[str]()
@@ -80,7 +84,7 @@ class _Seen:
 
     def hear(self, record: str, work: Key) -> None:
         """Note a record that came in."""
-        self.records.add(record)
+        self.records[record] = None
         if work not in self._asked:
             self.early.add(record)
         if work.genome not in self._used:

@@ -17,7 +17,7 @@ from .population import Origin, Population
 from .promotion import Promotion, Promotions
 from .proposals import Proposer
 from .reach import BOUNDLESS, Reach
-from .scores import TRUSTED
+from .scores import HEEDED, TRUSTED
 from .work import Key, Work
 
 PROMOTE = "promote"
@@ -117,6 +117,9 @@ class AsynchronousSearch:
                 case Finished(result, weight, asked):
                     if asked is not None and weight >= TRUSTED:
                         self._meet(asked)
+                    if weight < TRUSTED:
+                        author = "" if asked is None else asked.birth.author
+                        self.population.claim(result.genome, author, weight >= HEEDED)
                     self._learn(result, weight)
                 case Expired(birth):
                     self.work.lapse(birth)
@@ -173,8 +176,6 @@ class AsynchronousSearch:
     def _learn(self, result: Result, weight: float) -> None:
         if weight > 0:
             self.work.answer(Key(result.genome, result.rung, result.replica))
-        if 0 < weight < TRUSTED:
-            self.population.claim(result.genome)
         if result.rung not in self._rungs:
             return
         self.population.learn(result, weight)

@@ -4,7 +4,9 @@ A claim that is not trusted breeds nothing and wins nothing. One that would be p
 true is worth a training, as a child is; of the others some are measured by lot, so that every
 author's word is put to the test. Who looks at which hangs on the birth of the ask, so that peers
 who know the same seldom measure the same; and each looks at one author until that is believed, for
-whom that believes, it may believe, too.
+whom that believes, it may believe, too. Whoever is found wrong is looked at half as often each
+time until it is right, so that liars cost little; and new names as often as new names were right,
+so that more names do not make them cost more.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
@@ -20,17 +23,39 @@ from .company import Company
 from .draws import generator, lot
 from .ordered import remove
 from .reach import BOUNDLESS, Reach
-from .scores import TRUSTED
+from .scores import HEEDED, TRUSTED
 from .work import Key, Work
 
 AUDIT = "audit"
 """The origin of an assignment that measures a claim again."""
 
-SHARE = 0.5
+SHARE = 0.3
 """The most of all asks that may be audits, so that a flood of claims stops nobody's search."""
+
+APART = 2
+"""How many own results come between hearing a claim and looking at it: who is found right at once
+may have copied, and gains nothing by it; ``market.evidence`` has the same.
+"""
 
 DULL = 0.1
 """The share of the claims that do not matter that is measured, too."""
+
+
+class Rank(NamedTuple):
+    """How urgent a claim is: the highest first."""
+
+    kind: int
+    nearness: int = 0
+
+
+IDLE = Rank(0)
+
+
+class _First(NamedTuple):
+    """Who claimed a work before all others, if that is sure, after how many own results."""
+
+    author: str
+    own: int
 
 
 class Audits:
@@ -57,10 +82,14 @@ class Audits:
     ) -> None:
         self._seed, self._eta, self._standing = seed, ladder.eta, standing
         self._right = Counter[str]()
+        self._wrong = Counter[str]()
+        """How often each author was found wrong since it was found right."""
         self._identify, self._legal, self._reach = identify, legal, reach
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
         self._claims: dict[Key, dict[str, Finished]] = {}  # by author
+        self._first: dict[Key, _First] = {}
+        self._own = 0
         self._work, self._company = Work(), Company()
         self._closed = False
 
@@ -74,20 +103,25 @@ class Audits:
         if self._closed or not self._claims:
             return None
         rng = generator(self._seed, birth)
-        if rng.random() >= SHARE:
+        drawn = rng.random()
+        if drawn >= SHARE:
             return None
-        wanted = [
+        newcomers = self._newcomers()
+        open_ = [
             key
             for key in self._claims
             if not self._work.taken(key)
             and not self._company.works_on(key)
-            and self._matters(key, birth.author)
+            and self._own >= self._first[key].own + APART
+            and drawn < SHARE * self._hope(key, newcomers)
             and self._can(key)
         ]
-        if not wanted:
+        focus = self._focus(open_, birth.author)
+        ranks = {key: self._rank(key, focus, birth.author) for key in open_}
+        first = max(ranks.values(), default=IDLE)
+        if first == IDLE:
             return None
-        nearest = max(map(self._nearness, wanted))
-        key = rng.choice([key for key in wanted if self._nearness(key) == nearest])
+        key = rng.choice([key for key, rank in ranks.items() if rank == first])
         asked = self._asked(key)
         return Assignment(asked.genome, asked.rung, asked.replica, birth, AUDIT)
 
@@ -119,23 +153,62 @@ class Audits:
         """Whether the machine can measure what is claimed."""
         return self._reach.fits(self._asked(key).genome, key.rung)
 
-    def _nearness(self, key: Key) -> int:
-        """Return how often an author of a claim was right, of those not believed yet."""
-        rights = (self._right[author] for author in self._claims[key])
-        return max((right for right in rights if right < self._standing), default=0)
+    def _rank(self, key: Key, focus: str, author: str) -> Rank:
+        """Return how urgent a claim is: what waits of authors who are believed goes first.
+
+        That is by lot, or would be the best of its rung. Then goes all of one author, and last
+        what would matter of others.
+        """
+        rights = [self._right[name] for name in self._claims[key]]
+        matters = self._matters(key, author)
+        if matters and max(rights) >= self._standing:
+            return Rank(3)
+        if focus and focus == self._first[key].author:
+            return Rank(2, matters)
+        return Rank(1, max(rights)) if matters else IDLE
+
+    def _focus(self, keys: Sequence[Key], author: str) -> str:
+        """Return whom *author* puts to the test: who is nearest to be believed, or drew a lot."""
+        tested = {self._first[key].author for key in keys if self._is_heeded(key)} - {""}
+        tested = {name for name in tested if self._right[name] < self._standing}
+        lots = {name: lot(self._seed, AUDIT, author, name) for name in tested - {*+self._wrong}}
+        return max(lots, key=lambda name: (self._right[name], lots[name]), default="")
+
+    def _is_heeded(self, key: Key) -> bool:
+        """Whether the first who claimed it does and was not found wrong more than right."""
+        event = self._claims[key].get(self._first[key].author)
+        return event is not None and event.weight >= HEEDED
+
+    def _hope(self, key: Key, newcomers: float) -> float:
+        """Return how likely a claim is right by what was found of its authors, 0 to 1."""
+        return max(
+            2.0 ** -self._wrong[author] * (1.0 if self._right[author] else newcomers)
+            for author in self._claims[key]
+        )
+
+    def _newcomers(self) -> float:
+        """Return how many of the names that were looked at were ever right."""
+        right = 1 + len(+self._right)
+        return right / (right + sum(not self._right[author] for author in +self._wrong))
 
     def _hear(self, event: Finished) -> None:
         result = event.result
         key = Key(result.genome, result.rung, result.replica)
         author = "" if event.asked is None else event.asked.birth.author
+        self._own += event.asked is None
         if event.weight >= TRUSTED:
-            self._right[author] += self._forget(key, author)
+            if self._forget(key, author) and self._first[key].author == author:
+                self._right[author] += 1
+                del self._wrong[author]
             self._work.answer(key)
             self._score(key, result.bits_per_byte)
         elif event.weight == 0:
-            self._forget(key, author)
+            self._wrong[author] += self._forget(key, author)
         elif key not in self._trusted and self._may_be_audited(event):
             self._claims.setdefault(key, {})[author] = event
+            first = self._first.setdefault(key, _First(author, self._own))
+            if author != first.author and self._own < first.own + APART:
+                self._first[key] = _First("", first.own)  # who of them copied cannot be told
 
     def _forget(self, key: Key, author: str) -> bool:
         """Forget the claim of an author, of whom others may be left; return whether it was one."""
@@ -167,8 +240,11 @@ class Audits:
     def _matters(self, key: Key, author: str) -> bool:
         """Whether a claim would be promoted, or *author* has drawn a lot to look at it."""
         scores = self._scores[key.rung]
-        claimed = (event.result.bits_per_byte for event in self._claims[key].values())
-        place = bisect_left(scores, min(bits for bits in claimed if bits is not None))
-        if place <= len(scores) // self._eta:
+        claimed = [
+            event.result.bits_per_byte or 0.0
+            for event in self._claims[key].values()
+            if event.weight >= HEEDED
+        ]
+        if claimed and bisect_left(scores, min(claimed)) <= len(scores) // self._eta:
             return True
         return lot(self._seed, AUDIT, author, key.genome, key.rung) < DULL

@@ -62,7 +62,7 @@ class Population:
         self._ages: dict[str, Age] = {}
         self._origins: dict[str, Origin] = {}
         self._seen: set[str] = set()
-        self._claimed: set[str] = set()
+        self._claimed: dict[str, set[str]] = {}
         self._scores: dict[int, dict[str, float]] = {rung: {} for rung in rungs}
         self._board = Board(rungs)
         self._lowest = rungs[0]
@@ -93,13 +93,16 @@ class Population:
         """Whether a genome was born or has a result at the lowest rung, even an uninvited one."""
         return genome_id in self._seen
 
-    def claim(self, genome_id: str) -> None:
-        """Note that somebody who is not trusted says to have measured a genome."""
-        self._claimed.add(genome_id)
+    def claim(self, genome_id: str, author: str, heeded: bool) -> None:
+        """Note that somebody who is not trusted says to have measured a genome, if it is heeded."""
+        if heeded:
+            self._claimed.setdefault(genome_id, set()).add(author)
+        else:
+            self._claimed.get(genome_id, set()).discard(author)
 
     def claimed(self, genome_id: str) -> bool:
-        """Whether somebody ever said to have measured a genome without being trusted then."""
-        return genome_id in self._claimed
+        """Whether somebody says to have measured a genome who is heeded without being trusted."""
+        return bool(self._claimed.get(genome_id))
 
     def scores(self, rung: int) -> Mapping[str, float]:
         """Return the bits per byte at *rung* by genome id."""

@@ -12,6 +12,9 @@ BLANK = Measurement()
 TRUSTED = 0.5
 """The weight from which a result counts. Many results of less do not add up: claims are cheap."""
 
+HEEDED = 0.2
+"""The weight from which a claim is worth a look: less is for who was wrong more than right."""
+
 
 class Scores:
     """The bits per byte of genomes at rungs, from every result that was told.

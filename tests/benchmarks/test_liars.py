@@ -1,16 +1,19 @@
 """The simulated swarm of the benchmark: few liars change nothing of what it finds."""
 
-from praxis_evolve.benchmarks.liars import manifest, middling, swarm, table
+import pytest
+
+from praxis_evolve.benchmarks.liars import KINDS, Kind, manifest, middling, swarm, table
 
 
-def test_liars_convince_nobody_and_cost_little():
+@pytest.mark.parametrize("kind", KINDS)
+def test_liars_convince_nobody_and_cost_little(kind: Kind):
     honest = swarm(3, 0, births=40, evaluations=36, seed=1)
-    among = swarm(3, 1, births=40, evaluations=36, seed=1)
+    among = swarm(3, 1, births=40, evaluations=36, seed=1, kind=kind)
     usual = middling(1, 40)
     assert honest.truth < usual
     assert among.truth < usual
     assert (honest.believed, among.believed) == (0, 0)
-    assert (honest.doubted, among.doubted) == (0, 0)
+    assert (honest.banned, among.banned) == (0, 0)
     assert among.audits > 0
     assert among.evaluations <= 4
 
@@ -21,8 +24,9 @@ def test_a_simulation_is_the_same_again():
 
 
 def test_rows_make_a_table():
-    row = {"fitness": 1.0, "evaluations": 1.2, "audits": 0.1}
-    row |= {"friends": 8.0, "believed": 0.0, "doubted": 0.0}
-    lines = list(table([{"seed": 0, "liars": share, **row} for share in (0.0, 0.2)]))
+    row = {"fitness": 1.0, "of alone": 1.0, "evaluations": 1.2, "audits": 0.1}
+    row |= {"friends": 8.0, "believed": 0.0, "banned": 0.0, "false": 0.0}
+    rows = [{"seed": 0, "kind": "copier", "liars": share, **row} for share in (0.0, 0.2)]
+    lines = list(table(rows))
     assert [line.split()[0] for line in lines] == ["liars", "0%", "20%"]
     assert manifest(400).population == 50

@@ -95,6 +95,15 @@ def test_status_counts_what_the_ledger_holds(cli: Cli, tiny: Tiny, results: list
     assert found["best"]["id"][:6] in screen
 
 
+def test_status_shows_the_authors(cli: Cli, tiny: Tiny) -> None:
+    (own,) = cli("status", "--store", tiny.url, "--authors", "--json").json["authors"]
+    assert (own["own"], own["believed"], own["colour"]) == (True, True, "green")
+    assert own["wrong"] == own["right"] == 0
+    row = cli("status", "--store", tiny.url, "--authors").out.splitlines()[-1].split()
+    assert row[1:3] == [f"{own['records']}", "own"]
+    assert "authors" not in cli("status", "--store", tiny.url, "--json").json
+
+
 def test_runs_lists_the_run(cli: Cli, tiny: Tiny, results: list[Result]) -> None:
     (found,) = cli("runs", "--store", tiny.url, "--json").json["runs"]
     assert found["name"] == "tiny"

@@ -30,7 +30,7 @@ from praxis_evolve.evaluator.schedule import schedule
 from praxis_evolve.evaluator.task import VOCABULARY
 from praxis_evolve.evaluator.train import train
 from praxis_evolve.genome.build import build
-from praxis_evolve.market.trust import TOLERANCE as BELIEVED
+from praxis_evolve.market.tally import TOLERANCE as BELIEVED
 from praxis_evolve.tests.evaluator.golden_jobs import FAULTS, rounded
 
 CATALOG = installed()

@@ -17,7 +17,7 @@ from praxis_evolve.genome.cost import Costs
 from praxis_evolve.market.credit import PASSES, PROVEN, Account, accounts, nearest, price_of
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
-from praxis_evolve.market.trust import ERRING, STANDING, TOLERANCE
+from praxis_evolve.market.tally import ERRING, STANDING, TOLERANCE
 from praxis_evolve.market.witness import Witness
 
 RUN = "ef" * 32

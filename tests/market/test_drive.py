@@ -20,7 +20,7 @@ from praxis_evolve.market.lease import Process, acquire
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.record import Record
-from praxis_evolve.market.trust import STANDING
+from praxis_evolve.market.tally import STANDING
 from praxis_evolve.market.worker import Wish, Worked
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished, Taken
 from praxis_evolve.search.replay import replay

@@ -20,7 +20,7 @@ from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.record import sign
-from praxis_evolve.market.trust import TOLERANCE
+from praxis_evolve.market.tally import TOLERANCE
 from praxis_evolve.market.worker import Wish, Worker
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished
 from praxis_evolve.tests.market.loop import CATALOG, MANIFEST, Seen, always, invented

@@ -10,16 +10,11 @@ from hypothesis import strategies as st
 
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.market.chain import chain_problems, forked
+from praxis_evolve.market.evidence import APART, AUDITED, DOUBTED, UNVERIFIED
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
-from praxis_evolve.market.trust import (
-    AUDITED,
-    STANDING,
-    TOLERANCE,
-    UNVERIFIED,
-    Tally,
-    Trust,
-)
+from praxis_evolve.market.tally import STANDING, TOLERANCE, Tally
+from praxis_evolve.market.trust import Trust
 
 RESULT = Result("ab" * 32, "cd" * 32, 1000, 0, 7, 2.5)
 
@@ -67,89 +62,238 @@ def lies(*numbers: int) -> dict[int, float | None]:
     return dict.fromkeys(numbers, 1.0)
 
 
+def mine_of(answers: Mapping[int, float | None]) -> list[Record]:
+    """What this peer measured after it had long heard of all that stands before."""
+    return says(ME, {**truth(*range(10_000, 10_000 + APART)), **answers})
+
+
 def weights_of(records: Sequence[Record], wanted: Sequence[Record]) -> list[float]:
     found = Trust(records, ME.author).weights()
     return [found[record.id] for record in wanted]
 
 
 def test_what_this_peer_measured_itself_decides_over_the_same_claim():
-    mine = says(ME, {1: 2.0, 2: 2.0, 3: None})
+    mine = mine_of({1: 2.0, 2: 2.0, 3: None})
     close = 2.0 + TOLERANCE / 2
     theirs = says(OTHER, {1: close, 2: 2.0 + 2 * TOLERANCE, 3: 2.0, 4: 2.0})
-    assert weights_of([*mine, *theirs], theirs) == [1.0, 0.0, UNVERIFIED, UNVERIFIED]
+    assert weights_of([*theirs, *mine], theirs) == [1.0, 0.0, UNVERIFIED, UNVERIFIED]
 
 
 def test_an_author_is_believed_after_it_was_right_often_enough_but_for_a_few_by_lot():
     checked = range(STANDING - 1)
     theirs = says(OTHER, truth(*range(600)))
-    mine = says(ME, truth(*checked))
-    assert set(weights_of([*mine, *theirs], theirs[STANDING:])) == {UNVERIFIED}
-    mine = says(ME, truth(*checked, STANDING - 1))
-    found = weights_of([*mine, *theirs], theirs)
+    mine = mine_of(truth(*checked))
+    assert set(weights_of([*theirs, *mine], theirs[STANDING:])) == {UNVERIFIED}
+    mine = mine_of(truth(*checked, STANDING - 1))
+    found = weights_of([*theirs, *mine], theirs)
     assert found[:STANDING] == [1.0] * STANDING
     audited = found[STANDING:].count(UNVERIFIED) / len(found[STANDING:])
     assert found.count(0.0) == 0
     assert 0.5 / STANDING < audited < 2 / STANDING
-    mine = says(ME, truth(*range(200)))
-    found = weights_of([*mine, *theirs], theirs)[200:]
+    mine = mine_of(truth(*range(200)))
+    found = weights_of([*theirs, *mine], theirs)[200:]
     assert 0.5 * AUDITED < found.count(UNVERIFIED) / len(found) < 2 * AUDITED
 
 
+def test_whom_a_lot_falls_on_hangs_on_a_secret():
+    theirs, mine = says(OTHER, truth(*range(300))), mine_of(truth(*range(20)))
+    several = [Trust([*theirs, *mine], ME.author, secret=s).weights() for s in ("one", "two")]
+    drawn = [{r.id for r in theirs if weights[r.id] < 1} for weights in several]
+    assert all(drawn)
+    assert len(drawn[0] & drawn[1]) < len(drawn[0]) / 2
+
+
+def third_party(order: str) -> Trust:
+    """A third author's claims (t), a friend's who measured the same (f), own results (.)."""
+    third, friend = (
+        iter([says(named(103), truth(*range(100, 200)))]),
+        iter([says(OTHER, truth(*range(20), *range(100, 200)))]),
+    )
+    mine = iter(says(ME, {**truth(*range(500, 510)), **truth(*range(20))}))
+    heard = list[Record]()
+    for each in order:
+        match each:
+            case "t":
+                heard += next(third)
+            case "f":
+                heard += next(friend)
+            case _:
+                heard.append(next(mine))
+    return Trust([*heard, *mine], ME.author)
+
+
 def test_trust_goes_on_from_author_to_author():
-    mine, friend = says(ME, truth(*range(20))), says(OTHER, truth(*range(300)))
-    third = named(103)
-    theirs = says(third, truth(*range(100, 200), 900))
-    found = weights_of([*mine, *friend, *theirs], theirs)
-    assert found[:100].count(1.0) >= 80
-    trust = Trust([*mine, *friend, *theirs], ME.author)
-    assert trust.trusted == {ME.author, OTHER.author, third.author}
+    trust = third_party("t" + "." * APART + "f")
+    assert trust.trusted == {ME.author, OTHER.author, named(103).author}
+    assert trust.tallies[named(103).author] == Tally(vouched=100)
+
+
+def test_who_says_the_same_as_a_friend_at_about_the_same_time_may_have_copied():
+    for order in ("ft", "tf", "t" + "." * (APART - 1) + "f", "f" + "." * APART + "t"):
+        trust = third_party(order)
+        assert trust.trusted == {ME.author, OTHER.author}, order
+
+
+def test_a_copier_is_never_believed_and_honest_authors_are():
+    """The copier hears all that is published and repeats it, in one batch or just after."""
+    rng = Random(7)
+    honest, chains = [named(number) for number in range(3)], dict[str, list[Record]]()
+    copier, mine = named(50), list[Record]()
+    heard = list[Record]()
+
+    def publish(author: Identity, number: int, bits: float) -> Record:
+        chain = chains.setdefault(author.author, [])
+        result = replace(RESULT, genome=f"{number:064x}", bits_per_byte=bits)
+        prev = chain[-1].id if chain else FIRST
+        chain.append(
+            sign(result, author, run="ef" * 32, seq=len(chain), prev=prev,
+                 catalog="00" * 32, program="1")
+        )  # fmt: skip
+        return chain[-1]
+
+    for number in range(0, 300, 4):
+        batch = [publish(author, number + n, 2.0) for n, author in enumerate(honest)]
+        noise = rng.choice([0.0, rng.uniform(-0.4, 0.4) * TOLERANCE])
+        batch += [publish(copier, number + n, 2.0 + noise) for n in range(3)]
+        heard += rng.sample(batch, len(batch))
+        if (
+            number >= 4 * APART
+        ):  # an audit of what was heard a while ago; the copier repeats it, too
+            mine = [publish(ME, number - 4 * APART + rng.randrange(3), 2.0)]
+            heard += [*mine, publish(copier, number - 4 * APART + 3, 2.0)]
+    found = Trust(heard, ME.author)
+    assert found.trusted == {ME.author}, "who is copied at once is not believed for it, either"
+    apart = [record for record in heard if record.author != copier.author]
+    found = Trust(apart, ME.author)
+    assert found.trusted == {ME.author, *(author.author for author in honest)}
+
+
+def test_a_slow_copier_takes_nothing_from_whom_it_copies():
+    theirs = says(OTHER, truth(*range(12)))
+    copier, mine = says(named(50), truth(*range(12))), mine_of(truth(*range(12)))
+    trust = Trust([*theirs, *mine[:APART], *copier, *mine[APART:]], ME.author)
+    assert trust.tallies == {OTHER.author: Tally(12)}
+
+
+def test_who_says_the_same_after_this_peer_did_is_right_without_gaining_by_it():
+    mine, theirs = says(ME, truth(*range(20))), says(OTHER, truth(*range(20)))
+    trust = Trust([*mine, *theirs], ME.author)
+    assert trust.tallies == {}
+    assert set(trust.weights().values()) == {1.0}
 
 
 def test_many_names_that_agree_with_each_other_are_worth_nothing():
     mine, names = says(ME, truth(*range(30))), [named(n) for n in range(12)]
     claims = [record for name in names for record in says(name, lies(*range(100, 140)))]
-    trust = Trust([*mine, *claims], ME.author)
+    trust = Trust([*claims, *mine], ME.author)
     assert trust.trusted == {ME.author}
-    assert set(weights_of([*mine, *claims], claims)) == {UNVERIFIED}
+    assert set(weights_of([*claims, *mine], claims)) == {UNVERIFIED}
 
 
 def test_who_is_caught_is_not_believed_any_more_in_what_it_said_before_either():
     theirs = says(OTHER, {**truth(*range(60)), **lies(60, 61)})
-    mine = says(ME, truth(*range(12)))
-    before = weights_of([*mine, *theirs], theirs)
-    assert before[12:].count(1.0) > 40
-    caught = says(ME, truth(*range(12), 60))
-    after = weights_of([*caught, *theirs], theirs)
+    mine = mine_of(truth(*range(12)))
+    before = weights_of([*theirs, *mine], theirs)
+    assert before[12:60].count(1.0) > 40
+    caught = mine_of(truth(*range(12), 60))
+    after = weights_of([*theirs, *caught], theirs)
     assert after[:12] == [1.0] * 12
     assert after[60] == 0.0
     assert set(after[12:60]) == {UNVERIFIED}
-    tallies = Trust([*caught, *theirs], ME.author).tallies
+    tallies = Trust([*theirs, *caught], ME.author).tallies
     assert tallies == {OTHER.author: Tally(12, 1)}
+
+
+def test_who_was_caught_stays_so_whatever_it_says_afterwards():
+    result = replace(RESULT, genome=f"{7:064x}", bits_per_byte=1.0)
+    false = sign(result, OTHER, run="ef" * 32, seq=0, prev=FIRST, catalog="0" * 64, program="1")
+    again = replace(result, bits_per_byte=2.0, test_bits_per_byte=2.0)
+    mended = sign(again, OTHER, run="ef" * 32, seq=1, prev=false.id, catalog="0" * 64, program="1")
+    trust = Trust([false, *mine_of(truth(7)), mended], ME.author)
+    assert trust.tallies == {OTHER.author: Tally(wrong=1)}
+
+
+def test_who_was_wrong_more_often_than_right_counts_less():
+    theirs, mine = says(OTHER, {**lies(1), **truth(2, 3)}), mine_of(truth(1))
+    assert weights_of([*theirs, *mine], theirs) == [0.0, DOUBTED, DOUBTED]
+    mine = mine_of(truth(1, 2))
+    assert weights_of([*theirs, *mine], theirs) == [0.0, 1.0, UNVERIFIED]
+
+
+def test_whoever_shaves_a_little_off_each_figure_is_not_believed():
+    numbers = range(60)
+    for shaved, expected in ((-0.3, True), (-0.8, False), (0.8, True)):
+        claims = dict.fromkeys(numbers, 2.0 + shaved * TOLERANCE)
+        trust = Trust([*says(OTHER, claims), *mine_of(truth(*numbers))], ME.author)
+        assert (OTHER.author in trust.trusted) is expected
+        assert trust.tallies[OTHER.author].right == len(numbers)
+
+
+def test_what_would_be_the_best_of_its_rung_needs_a_second_word():
+    one, other = named(1), named(2)
+    mine = mine_of(truth(*range(20), *range(20, 40)))
+    theirs = [says(one, {**truth(*range(20)), 90: 1.5, 91: 2.5}),
+              says(other, {**truth(*range(20, 40))})]  # fmt: skip
+    heard = [*theirs[0], *theirs[1], *mine]
+    drawn = {"lot": "", "best": ""}
+    for number in range(100):  # no lot shall fall on either
+        found = Trust(heard, ME.author, secret=f"{number}").weights()
+        if found[theirs[0][-1].id] == 1.0:
+            drawn["lot"] = f"{number}"
+            break
+    assert Trust(heard, ME.author, secret=drawn["lot"]).weights()[theirs[0][-2].id] == UNVERIFIED
+    mimic = says(named(3), {90: 1.5})
+    found = Trust([*heard, *mimic], ME.author, secret=drawn["lot"]).weights()
+    assert found[mimic[0].id] == UNVERIFIED, "a stranger's is no word"
+    second = says(other, {**truth(*range(20, 40)), 90: 1.5})
+    several = [Trust([*heard, *second], ME.author, secret=f"{n}").weights() for n in range(60)]
+    assert sum(found[second[-1].id] == 1.0 for found in several) > 50
+
+
+def test_one_who_is_believed_vouches_for_nobody_against_an_error():
+    third, friend = named(103), says(OTHER, truth(*range(30), *range(100, 400)))
+    theirs = says(third, {**truth(*range(100, 400)), **lies(50)})
+    mine = says(ME, truth(*range(500, 520), *range(20)))
+    heard = [*theirs, *mine[:4], *friend, *mine[4:]]
+    assert third.author in Trust(heard, ME.author).trusted
+    caught = [*heard, *says(ME, truth(*range(500, 520), *range(20), 50))[-1:]]
+    trust = Trust(caught, ME.author)
+    assert trust.tallies[third.author] == Tally(wrong=1, vouched=300)
+    assert third.author not in trust.trusted
+
+
+def test_what_is_said_of_the_test_split_is_looked_at_too():
+    def final(author: Identity, test: float | None) -> Record:
+        result = replace(RESULT, replica=1, bits_per_byte=2.0, test_bits_per_byte=test)
+        return sign(result, author, run="ef" * 32, seq=0, prev=FIRST, catalog="0" * 64, program="1")
+
+    for test, expected in ((2.1, 1.0), (1.5, 0.0), (None, UNVERIFIED)):
+        claim = final(OTHER, test)
+        assert weights_of([claim, final(ME, 2.1)], [claim]) == [expected]
 
 
 def test_a_traitor_convinces_nobody_of_what_trusted_authors_measured_otherwise():
     friends = [named(number) for number in range(3)]
-    mine = says(ME, truth(*range(20)))
-    honest = [r for friend in friends[:2] for r in says(friend, truth(*range(20), 50))]
-    traitor = says(friends[2], {**truth(*range(20)), **lies(50)})
-    found = weights_of([*mine, *honest, *traitor], [honest[20], honest[41], traitor[20]])
+    mine = mine_of(truth(*range(60)))
+    said = [truth(*range(20 * n, 20 * n + 20)) for n in range(3)]
+    honest = [r for n in (0, 1) for r in says(friends[n], {**said[n], 80: 2.0})]
+    traitor = says(friends[2], {**said[2], **lies(80)})
+    found = weights_of([*honest, *traitor, *mine], [honest[20], honest[41], traitor[20]])
     assert found == [1.0, 1.0, 0.0]
 
 
 @given(seed=st.integers(0, 2**32), cut=st.integers(0, 40))
 @settings(max_examples=25)
-def test_the_order_of_records_and_repeats_change_nothing(seed: int, cut: int) -> None:
+def test_repeats_change_nothing(seed: int, cut: int) -> None:
     rng = Random(seed)
-    mine = says(ME, truth(*rng.sample(range(40), 20)))
     others = list[Record]()
     for _ in range(3):
         said = {n: 2.0 if rng.random() < 0.9 else 1.0 for n in range(rng.randint(1, 40))}
         others += says(named(rng.randrange(50)), said)
-    records = [*mine, *others]
+    records = [*others, *says(ME, truth(*rng.sample(range(40), 20)))]
     found = Trust(records, ME.author).weights()
-    mixed = rng.sample(records, len(records))
-    again = Trust([*mixed[cut:], *mixed[: cut + 5], *mixed], ME.author).weights()
-    assert found == again
+    again = Trust([*records[:cut], *records[: cut + 5], *records, *records[cut:]], ME.author)
+    assert found == again.weights()
 
 
 def test_own_records_count_fully_and_those_of_others_a_quarter():
@@ -214,16 +358,18 @@ def test_a_copy_by_who_counts_nothing_takes_nothing_from_what_it_copies() -> Non
     assert [found.weights()[record.id] for record in [*mine, *forked]] == [1.0, 1.0, 0.0]
 
 
-def test_the_word_of_one_believed_author_convicts_nobody() -> None:
+def test_the_word_of_one_believed_author_convicts_nobody_but_both_are_looked_at() -> None:
     honest = [named(number) for number in range(4)]
-    mine = says(ME, truth(*range(19)))
-    theirs = [says(each, truth(*range(19), 100 + n)) for n, each in enumerate(honest)]
-    liar = says(OTHER, {**truth(*range(10)), **lies(100, 101, 102, 103)})
-    records = [*mine, *liar, *(record for each in theirs for record in each)]
+    checked = {n: truth(*range(20 * n, 20 * n + 20)) for n in range(5)}
+    mine = mine_of(truth(*range(100)))
+    theirs = [says(each, {**checked[n], 200 + n: 2.0}) for n, each in enumerate(honest)]
+    liar = says(OTHER, {**checked[4], **lies(200, 201, 202, 203)})
+    records = [*liar, *(record for each in theirs for record in each), *mine]
     trust = Trust(records, ME.author)
-    assert trust.trusted >= {each.author for each in honest}
+    assert trust.trusted >= {OTHER.author, *(each.author for each in honest)}
     weights = trust.weights()
-    assert all(weights[each[-1].id] != 0.0 for each in theirs)
+    assert {weights[each[-1].id] for each in theirs} == {UNVERIFIED}
+    assert {weights[record.id] for record in liar[-4:]} == {UNVERIFIED}
 
 
 def test_who_drove_the_run_in_the_same_store_is_as_good_as_oneself() -> None:

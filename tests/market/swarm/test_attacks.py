@@ -26,6 +26,7 @@ import pytest
 from praxis_evolve.benchmarks.mutating import mutated
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.market import canonical
+from praxis_evolve.market.evidence import UNVERIFIED
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import Record, sign
 from praxis_evolve.market.swarm.board import Board, packed
@@ -41,7 +42,7 @@ from praxis_evolve.market.swarm.serving import Server
 from praxis_evolve.market.swarm.transport import LIFE, Contact, TransportError
 from praxis_evolve.market.swarm.validator import SIGNATURE, Shards, Validator
 from praxis_evolve.market.swarm.validator import sign as say
-from praxis_evolve.market.trust import UNVERIFIED, Trust
+from praxis_evolve.market.trust import Trust
 from praxis_evolve.tests.market.loop import CATALOG
 from praxis_evolve.tests.market.swarm.authors import (
     RUN,
