@@ -22,7 +22,7 @@ from praxis_evolve.search.base import Birth
 
 
 class Peer:
-    """A peer with a ledger of its own, driven by its journal; a liar claims ``LIE`` bits too few."""
+    """A peer with a ledger of its own, driven by its journal; a liar claims ``LIE`` bits less."""
 
     def __init__(self, folder: Path, number: int, of: Manifest, *, lies: bool) -> None:
         folder.mkdir()
