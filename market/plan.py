@@ -63,7 +63,7 @@ class Plan:
         text = manifest.original
         self.original = from_json(text, self.space.catalog) if text else None
         self.lines = Lines(self.identify, lowest=lowest)
-        self.tuning = Agenda(self._tuning, self.identify, reach=reach)
+        self.tuning = Agenda(self._tuning, self.identify, reach=reach, mixed=True)
         self.evolution = self._evolution()
         self.looks = Agenda(self._looks, self.identify, reach=reach)
         self.baselines = Agenda(self._baselines, self.identify, reach=reach)

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from ..genome.graph import Genome
 from .base import Asked, Assignment, Birth, Event, Expired, Finished
 from .company import Company
+from .draws import lot
 from .reach import BOUNDLESS, Reach
 from .scores import TRUSTED
 from .work import Key, Work
@@ -71,7 +72,8 @@ class Agenda:
 
     ``plan`` must depend on events only, through other stages; work that somebody else asked for, or
     answered and is trusted, is not asked again. What is beyond the *reach* of the machine
-    is left to others.
+    is left to others. With *mixed* each peer that has met others goes by an order of its own, so
+    that what one measures first another finds right later, and both come to believe each other.
     """
 
     def __init__(
@@ -80,9 +82,11 @@ class Agenda:
         identify: Callable[[Genome], str],
         *,
         reach: Reach = BOUNDLESS,
+        mixed: bool = False,
     ) -> None:
         self._plan = plan
         self._identify = identify
+        self._mixed = mixed
         self._reach = reach
         self._work = Work()
         self._company = Company()
@@ -114,6 +118,8 @@ class Agenda:
         shared = self._company.shared_out(birth, free)
         if not shared:
             return None
+        if self._mixed and self._company.met:
+            shared.sort(key=lambda key: lot(0, "mixed", birth.author, *key))
         entrant = entrants[shared[0]]
         return Assignment(entrant.genome, entrant.rung, entrant.replica, birth, entrant.origin)
 

@@ -34,12 +34,15 @@ class Company:
     def __init__(self) -> None:
         self._lately = deque[tuple[str | None, int]](maxlen=LATELY)  # None for own results
         self._taken: dict[str, set[tuple[str, int, int]]] = {}
+        self.met = False
+        """Whether anybody else was ever heard of."""
 
     def tell(self, event: Event) -> None:
         """Note whose result came in, or what another works on."""
         match event:
             case Finished(result, weight, asked):
                 author = None if asked is None else asked.birth.author
+                self.met = self.met or author is not None
                 if weight >= TRUSTED:
                     self._lately.append((author, result.rung))
                 if author in self._taken:

@@ -382,7 +382,8 @@ class P2PTransport:
         """Start a new daemon at the old addresses, but not too often."""
         if time.monotonic() < self._watched.next_start:
             return
-        self._watched.next_start = time.monotonic() + self._watched.pause
+        pause = self._watched.pause
+        self._watched.next_start = time.monotonic() + pause
         self._watched.pause = min(LONGEST, self._watched.pause * 2 * self._rng.uniform(0.8, 1.2))
         self._watched.alone = self._watched.silent = 0
         _logger.warning("%s; a new one is started", why)
@@ -392,6 +393,7 @@ class P2PTransport:
             await self._start(places or self._places)
         except TransportError:  # something else may have taken the port
             await self._start(self._places)
+        self._watched.next_start = time.monotonic() + pause  # a start may take as long
         await self.meet(tuple(self._contacts.values()))
         await self._directory.explore()
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,6 +25,7 @@ from praxis_evolve.evaluator.preset import PRESETS
 from praxis_evolve.evaluator.proof import Proof, proof
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
+from praxis_evolve.market.swarm.orders import Fetches
 from praxis_evolve.search.base import Able, Asked
 from praxis_evolve.tests.cli.calling import Cli
 from praxis_evolve.tests.cli.conftest import WORDS
@@ -198,8 +200,16 @@ def of(text: Path) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def _untold(event: str, *, again: bool = False, **values: object) -> bool:
+    return False
+
+
 class NoNode:
     """A node that nobody reaches."""
+
+    fetches = Fetches(lambda order: False)
+    process = SimpleNamespace(latest=dict[str, object](), tell=_untold)
+    heard = 0.0
 
     def settle(self, own: int, give_up: object) -> None:
         pass

@@ -15,6 +15,7 @@ from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.cost import Costs
 from praxis_evolve.market.credit import PASSES, PROVEN, Account, accounts, nearest, price_of
+from praxis_evolve.market.evidence import APART
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.tally import ERRING, STANDING, TOLERANCE
@@ -121,9 +122,10 @@ def test_names_that_confirm_each_other_earn_nothing():
 
 
 def test_who_is_believed_cannot_vouch_for_its_other_name():
-    invented = [Said(n, 1.0) for n in range(40)]
-    one, two = says(ONE, *BASE, *invented), says(TWO, *invented)
-    records = [*says(ME, *BASE), *one, *two]
+    invented = [Said(n, 3.0) for n in range(40)]
+    checked = [*BASE, *(Said(110 + n) for n in range(APART))]
+    one, two = says(ONE, *checked, *invented), says(TWO, *invented)
+    records = [*says(ME, *checked), *one, *two]
     found = by_author(accounts(records, seen([*one, *two]), price))
     assert found[ONE.author].standing == "proven"
     assert found[TWO.author].trusted > 0
@@ -196,12 +198,12 @@ def test_a_work_is_paid_once_whatever_weights_it_is_said_to_have_begun_with():
 
 
 def test_what_is_believed_unchecked_is_trusted_but_no_credit_and_goes_when_its_author_is_caught():
-    checked = [Said(n) for n in range(STANDING)]
-    theirs = says(ONE, *checked, *(Said(n) for n in range(STANDING, 40)))
+    checked = [Said(n) for n in range(STANDING + APART)]
+    theirs = says(ONE, *checked, *(Said(n) for n in range(STANDING + APART, 40)))
     mine = says(ME, *checked)
     before = by_author(accounts([*mine, *theirs], seen(theirs), price))[ONE.author]
     assert before.standing == "proven"
-    assert before.trusted > before.credit == 2.0**STANDING - 1
+    assert before.trusted > before.credit == 2.0 ** (STANDING + APART) - 1
     caught = says(ME, *checked, Said(39, 1.0))
     after = by_author(accounts([*caught, *theirs], seen(theirs), price))[ONE.author]
     assert (after.standing, after.wrong) == ("not proven", 1)

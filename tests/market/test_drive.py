@@ -15,6 +15,7 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.worker import WorkerError
 from praxis_evolve.market.drive import HEARTBEAT, LedgerJournal, drive, restore
 from praxis_evolve.market.errors import LeaseHeldError
+from praxis_evolve.market.evidence import APART
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import Process, acquire
 from praxis_evolve.market.ledger import Ledger
@@ -320,14 +321,18 @@ def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_p
     theirs[other.author] = [work]
     assert not journal.heard(), "a stranger may say what it wants"
     plan, there = Plan(MANIFEST, CATALOG), begun(tmp_path / "there")
-    for number in range(STANDING):
+    done = list[tuple[Assignment, Result]]()
+    for number in range(STANDING + 2 * APART):  # some fail
         assignment = Assignment(plan.space.sample(Random(number), f"{number}"), 100, 0,
                                 Birth("r", me.author, number))  # fmt: skip
         result = invented(Job(assignment.genome, 100, 0))
+        there.append_asked(RUN, assignment)
+        ledger.put_genome(RUN, assignment.genome)
+        ledger.merge(RUN, [there.publish(RUN, other, result)])
+        done.append((assignment, result))
+    for assignment, result in done:  # after that they cannot have been copied
         ledger.append_asked(RUN, assignment)
         ledger.publish(RUN, me, result)
-        there.append_asked(RUN, assignment)
-        ledger.merge(RUN, [there.publish(RUN, other, result)])
     taken = [event for event in journal.heard() if isinstance(event, Taken)]
     assert taken == [Taken(other.author, (work,))]
     assert journal.has_company

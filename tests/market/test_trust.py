@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
+import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -134,6 +135,7 @@ def test_who_says_the_same_as_a_friend_at_about_the_same_time_may_have_copied():
         assert trust.trusted == {ME.author, OTHER.author}, order
 
 
+@pytest.mark.attack(19)
 def test_a_copier_is_never_believed_and_honest_authors_are():
     """The copier hears all that is published and repeats it, in one batch or just after."""
     rng = Random(7)

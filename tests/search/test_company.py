@@ -65,14 +65,14 @@ def test_who_trains_no_further_has_no_turns_there_and_keeps_those_below() -> Non
         company.tell(of("small", number))
         company.tell(of("large", number))
     for work in works:
-        three = [lot(0, author, work, 300) for author in ("me", "small", "large")]
+        three = [lot(0, author, work, 300, 0) for author in ("me", "small", "large")]
         assert company.turn(me, work, 300) == (min(three) == three[0]), "nobody did such work yet"
     for number in range(10):
         company.tell(of("large", number, rung=300))
     for work in works:
-        two = [lot(0, author, work, 300) for author in ("me", "large")]
+        two = [lot(0, author, work, 300, 0) for author in ("me", "large")]
         assert company.turn(me, work, 300) == (two[0] < two[1]), "small did none of several"
-        three = [lot(0, author, work, 100) for author in ("me", "small", "large")]
+        three = [lot(0, author, work, 100, 0) for author in ("me", "small", "large")]
         assert company.turn(me, work, 100) == (min(three) == three[0])
     company.tell(of("small", 99, rung=300))
     assert sum(company.turn(me, work, 300) for work in works) < 100, "it does, after all"
@@ -204,3 +204,16 @@ def test_a_promotion_that_another_makes_is_not_made_here() -> None:
     own.tell([Taken("other", ((TOY.identify(offer.genome), offer.rung, 0),))])
     other = own.ask(Birth("r", "me", 50))
     assert other is None or other.genome != offer.genome
+
+
+def test_who_has_met_others_goes_through_a_mixed_agenda_by_an_order_of_its_own() -> None:
+    several, orders = entrants(12), list[list[str]]()
+    for me in ("one", "two"):
+        for claim in ([], [of("stranger", 99, weight=0.25)]):
+            agenda = Agenda(lambda: several, TOY.identify, mixed=True)
+            agenda.tell(claim)
+            orders.append(asked_in_turn(agenda, me))
+    order = [key_of(each)[0] for each in several]
+    assert orders[0] == orders[2] == order, "alone it goes by what stands there"
+    assert sorted(orders[1]) == sorted(orders[3]) == sorted(order)
+    assert len({tuple(each) for each in (order, orders[1], orders[3])}) == 3

@@ -132,6 +132,7 @@ def test_weights_come_from_the_first_that_keeps_them(author: Author, tmp_path: P
     assert len(STATE) > 2 * FRAME
 
 
+@pytest.mark.attack(14)
 @pytest.mark.parametrize(
     ("sent", "said"),
     [
