@@ -31,6 +31,7 @@ from .lease import Lease, guard, lock
 from .prepared import Driven
 from .reading import MANIFEST, Reader, Told
 from .record import Record, parse, set_digest, sign
+from .result_text import content_of
 from .store import Store
 from .tables import genomes, records, runs
 from .trust import weight
@@ -396,10 +397,17 @@ class Ledger:
                 rows.insert_record(connection, run, record, now=self._now())
                 known = rows.has_genome(connection, run, record.result.genome)
                 foreign = known and record.author != own
-                line = log.finished(record, weight(record, own), foreign=foreign)
+                said = foreign and self._says(connection, run, own, record.result)
+                counts = 1.0 if said else weight(record, own)
+                line = log.finished(record, counts, foreign=foreign)
                 rows.append_line(connection, run, line)
                 added.append(record.id)
         return tuple(added)
+
+    def _says(self, connection: Driven, run: str, own: str, result: Result) -> bool:
+        """Whether an own record says just the same: what is told last of a result counts for it."""
+        known = self._reader.alike(connection, run, own, result)
+        return any(content_of(each.result) == content_of(result) for each in known)
 
     def _stored(self, run: str, ids: Collection[str]) -> set[str]:
         """Return which of these records are in the store."""

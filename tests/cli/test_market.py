@@ -54,14 +54,18 @@ def test_a_lone_peer_has_the_credit_of_all_that_it_did(cli: Cli, tiny: Tiny) -> 
     assert found["best"] == cli("winners", "--store", tiny.url, "--json").json["winner"]
 
 
-def test_copies_of_a_run_by_another_name_earn_nothing(cli: Cli, copied: Tiny) -> None:
+@pytest.mark.parametrize("noise", [0.0, 1e-5])
+def test_copies_of_a_run_by_another_name_earn_and_take_nothing(
+    cli: Cli, copied: Tiny, noise: float
+) -> None:
     thief = Identity.new()
+    winner = cli("winners", "--store", copied.url, "--json").json["winner"]
     before = cli("market", "--store", copied.url, "--json").json["contributors"][0]
     with Ledger.open(copied.url) as ledger:
         stolen, prev = list[Record](), FIRST
         for record in ledger.records("tiny"):
             bits = record.result.bits_per_byte
-            noisy = replace(record.result, bits_per_byte=bits and bits + 1e-5)
+            noisy = replace(record.result, bits_per_byte=bits and bits + noise)
             stolen.append(
                 sign(noisy, thief, run=record.run, seq=len(stolen), prev=prev,
                      catalog=record.catalog, program=record.program)
@@ -78,6 +82,8 @@ def test_copies_of_a_run_by_another_name_earn_nothing(cli: Cli, copied: Tiny) ->
     assert copy["claimed_flops"] == copy["agreed_flops"] * 2 == before["claimed_flops"]
     assert (copy["credit_flops"], copy["trusted_flops"], copy["ancestors"]) == (0, 0, 0)
     assert copy["standing"] == "not proven"
+    assert winner is not None
+    assert cli("winners", "--store", copied.url, "--json").json["winner"] == winner
 
 
 def test_the_tables_name_blocks_contributors_and_authors(cli: Cli, tiny: Tiny) -> None:
