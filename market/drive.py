@@ -70,6 +70,10 @@ class LedgerJournal:
     _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
+    _done: set[tuple[str, str, int, int]] = field(
+        default_factory=set[tuple[str, str, int, int]], init=False
+    )
+    """What each author has a record of."""
     _taken: dict[str, Sequence[tuple[str, int, int]]] = field(
         default_factory=dict[str, Sequence[tuple[str, int, int]]], init=False
     )
@@ -103,7 +107,11 @@ class LedgerJournal:
     def _note_taken(self) -> bool:
         """Log what others work on now, as far as it is not what the log says."""
         found, believed = self.others(), self.believed
-        now = {author: tuple(works) for author, works in found.items() if author in believed}
+        now = {
+            author: tuple(work for work in works if (author, *work) not in self._done)
+            for author, works in found.items()
+            if author in believed
+        }
         changed = [
             Taken(author, now.get(author, ()))
             for author in sorted({*now, *self._taken})
@@ -112,6 +120,14 @@ class LedgerJournal:
         for each in changed:
             self.ledger.append_taken(self.run, each, lease=self.lease)
         return bool(changed)
+
+    def _end(self, record: Record) -> None:
+        """Note that its author works on a work no more, whatever it says for a while."""
+        author, result = record.author, record.result
+        work = result.genome, result.rung, result.replica
+        self._done.add((author, *work))
+        if author in self._taken:
+            self._taken[author] = tuple(each for each in self._taken[author] if each != work)
 
     def _read(self) -> list[Event]:
         lines = list(self.ledger.told(self.run, since=self.told))
@@ -125,6 +141,7 @@ class LedgerJournal:
                 self._authors.add(record.author)
                 if record.id not in self._records:
                     self._waiting.append(record)
+                    self._end(record)
                 self._records[record.id] = record
                 self._weights[record.id] = event.weight
         return [event for event, _ in lines]

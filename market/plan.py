@@ -63,11 +63,11 @@ class Plan:
         text = manifest.original
         self.original = from_json(text, self.space.catalog) if text else None
         self.lines = Lines(self.identify, lowest=lowest)
-        self.tuning = Agenda(self._tuning, self.identify, reach=reach, mixed=True)
+        self.tuning = Agenda(self._tuning, self.identify, origin="tuning", reach=reach, mixed=True)
         self.evolution = self._evolution()
-        self.looks = Agenda(self._looks, self.identify, reach=reach)
-        self.baselines = Agenda(self._baselines, self.identify, reach=reach)
-        self.finals = Agenda(self._finals, self.identify, reach=reach)
+        self.looks = Agenda(self._looks, self.identify, origin="look", reach=reach)
+        self.baselines = Agenda(self._baselines, self.identify, origin="baseline:", reach=reach)
+        self.finals = Agenda(self._finals, self.identify, origin="finalist", reach=reach)
         self.audits = Audits(
             seed=manifest.seed, ladder=Ladder(manifest.rungs), identify=self.identify,
             legal=lambda genome: self.space.legal(genome), standing=STANDING, reach=reach,

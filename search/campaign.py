@@ -70,10 +70,13 @@ class Entrant(NamedTuple):
 class Agenda:
     """A stage of fixed work, known as soon as ``plan()`` returns a list instead of None.
 
-    ``plan`` must depend on events only, through other stages; work that somebody else asked for, or
-    answered and is trusted, is not asked again. What is beyond the *reach* of the machine
-    is left to others. With *mixed* each peer that has met others goes by an order of its own, so
-    that what one measures first another finds right later, and both come to believe each other.
+    ``plan`` must depend on events only, through other stages. What it returns stands from the first
+    ask on that is told, of an *origin* that begins so: before that, what comes in from others may
+    change it, whoever looked at it when, so that a replay finds the same. Work that somebody else
+    asked for, or answered and is trusted, is not asked again. What is beyond the *reach* of the
+    machine is left to others. With *mixed* each peer that has met others goes by an order of its
+    own, so that what one measures first another finds right later, and both come to believe each
+    other.
     """
 
     def __init__(
@@ -81,23 +84,28 @@ class Agenda:
         plan: Callable[[], Sequence[Entrant] | None],
         identify: Callable[[Genome], str],
         *,
+        origin: str = "",
         reach: Reach = BOUNDLESS,
         mixed: bool = False,
     ) -> None:
         self._plan = plan
         self._identify = identify
+        self._origin = origin
         self._mixed = mixed
         self._reach = reach
         self._work = Work()
         self._company = Company()
         self._answered: dict[Key, set[str | None]] = {}
         self._entrants: dict[Key, Entrant] | None = None
+        self._stands, self._is_fresh = False, False
 
     @property
     def entrants(self) -> dict[Key, Entrant] | None:
         """The planned work by key, None while the plan is not known."""
-        if self._entrants is None and (planned := self._plan()) is not None:
-            self._entrants = {self._key(e.genome, e.rung, e.replica): e for e in planned}
+        if not (self._stands or self._is_fresh):
+            planned = self._plan()
+            self._entrants = None if planned is None else self._by_key(planned)
+            self._is_fresh = True
         return self._entrants
 
     @property
@@ -129,13 +137,20 @@ class Agenda:
             self._company.tell(event)
             match event:
                 case Asked(a):
-                    self._work.ask(self._key(a.genome, a.rung, a.replica), a)
+                    key = self._key(a.genome, a.rung, a.replica)
+                    if not self._stands and a.origin.startswith(self._origin):
+                        self._stands = key in (self.entrants or {})
+                    self._work.ask(key, a)
                 case Finished():
                     self._hear(event)
                 case Expired(birth):
                     self._work.lapse(birth)
                 case _:
                     pass
+            self._is_fresh = False
+
+    def _by_key(self, planned: Sequence[Entrant]) -> dict[Key, Entrant]:
+        return {self._key(each.genome, each.rung, each.replica): each for each in planned}
 
     def _hear(self, event: Finished) -> None:
         """Note an answer, or that one who gave it is not trusted any more and nobody else did."""

@@ -337,6 +337,8 @@ def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_p
     assert taken == [Taken(other.author, (work,))]
     assert journal.has_company
     assert not journal.heard(), "it says so once"
+    theirs[other.author] += [(done[0][1].genome, 100, 0)]
+    assert not journal.heard(), "what its record is here of is no work any more"
     again = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0)
     assert taken[0] in again.heard()
     assert [e for e in again.heard() if isinstance(e, Taken)] == []

@@ -217,3 +217,26 @@ def test_who_has_met_others_goes_through_a_mixed_agenda_by_an_order_of_its_own()
     assert orders[0] == orders[2] == order, "alone it goes by what stands there"
     assert sorted(orders[1]) == sorted(orders[3]) == sorted(order)
     assert len({tuple(each) for each in (order, orders[1], orders[3])}) == 3
+
+
+def test_what_is_planned_stands_from_the_first_ask_on_whoever_looked_before() -> None:
+    plans = [entrants(3), entrants(6)[3:]]
+    seen, looked = (Agenda(lambda: plans[0], TOY.identify, origin="trial") for _ in range(2))
+    other = Assignment(TOY.sample(Random(9), "9"), 100, 0, Birth("r", "me", 0), "another")
+    for agenda in (seen, looked):
+        agenda.tell([Asked(other)])
+    assert looked.entrants is not None
+    assert not looked.done
+    plans[0] = plans[1]  # what others found came in
+    for agenda in (seen, looked):
+        agenda.tell([of("other", 50)])
+        assert list(agenda.entrants or ()) == [key_of(each) for each in plans[1]]
+    offer = seen.ask(Birth("r", "me", 1))
+    assert offer == looked.ask(Birth("r", "me", 1))
+    assert offer is not None
+    for agenda in (seen, looked):
+        agenda.tell([Asked(offer)])
+    plans[0] = entrants(9)[6:]
+    for agenda in (seen, looked):
+        agenda.tell([of("other", 51)])
+        assert list(agenda.entrants or ()) == [key_of(each) for each in plans[1]]
