@@ -48,6 +48,7 @@ from praxis_evolve.market.swarm import frames, heads, joining, replica
 from praxis_evolve.market.swarm.blobs import serve_blobs
 from praxis_evolve.market.swarm.board import Board, packed, unpacked
 from praxis_evolve.market.swarm.directory import FIND, PING, STORE, Directory
+from praxis_evolve.market.swarm.flights import Flights
 from praxis_evolve.market.swarm.gossip import Gossip
 from praxis_evolve.market.swarm.hive import dht
 from praxis_evolve.market.swarm.parts import ALL
@@ -206,6 +207,7 @@ class _Sample:
         several = [SPACE.sample(rng, f"{n}") for n in range(8)]
         self.genomes = [to_json(each).encode() for each in (*several, *map(_wild, range(8)))]
         self.identity = Identity.load_or_create(folder / "identity")
+        self.other = Identity.load_or_create(folder / "other")
         author = Ledger.open(f"sqlite:///{folder / 'author.db'}")
         self.ledger = Ledger.open(f"sqlite:///{folder / 'peer.db'}")
         stack.callback(author.close)
@@ -235,6 +237,7 @@ class _Sample:
             "pull": [canonical.encode({"run": self.run, "heads": encoded})],
             "push": self.batches,
             "blob": [f"task:{'ab' * 32}".encode(), f"manifest:{'cd' * 32}".encode()],
+            "flights": [self._flight()],
         }
         self.answers = {
             "heads": [canonical.encode({"heads": encoded, "parts": {}, "peers": peers})],
@@ -252,6 +255,13 @@ class _Sample:
             b"F\0\0\0\x05frame" + b"E\0\0\0\x28" + tally.end(), b"R\0\0\0\x02no", tally.end(),
         ]  # fmt: skip
         self.asked = [b"\x05\0\0\0\x03headsxyz", b"\x04\0\x10\0\0pull" + bytes(64)]
+
+    def _flight(self) -> bytes:
+        """Return what an author says that it works on."""
+        works = [["ab" * 32, 100, 0], ["cd" * 32, 300, -1]]
+        said = {"run": self.run, "author": self.identity.author, "count": 7, "works": works}
+        body = canonical.encode(said)
+        return canonical.encode({"said": body.decode(), "signature": self.identity.sign(body)})
 
     def board(self, data: bytes) -> bool:
         """Read announcements as a lookup does."""
@@ -287,6 +297,7 @@ class _Sample:
         wire = _Wire()
         self._gossip(wire)
         serve_blobs(wire, lambda name: None)
+        Flights(wire, self.run, self.other, peers=lambda most: [])
         directory = self._directory()
         kinds = {
             PING: dht.PingRequest(),
