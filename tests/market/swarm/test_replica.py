@@ -207,7 +207,7 @@ def test_what_is_not_sound_is_refused_with_its_reason_and_the_rest_is_kept(
         "the run has": signed(5, replace(true, rung=101)),
         "has the seed": signed(6, replace(true, seed=1)),
         "inherited weights": signed(7, replace(true, inherited_tokens=5)),
-        "9.5 bits_per_byte": signed(8, replace(true, bits_per_byte=9.5)),
+        "2000.0 bits_per_byte": signed(8, replace(true, bits_per_byte=2000.0)),
         "does not go on": signed(9, replace(true, curve=((5, 1.0), (5, 1.0)))),
         "has the names": signed(10, replace(true, architecture="0" * 64)),
     }
