@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -95,9 +96,18 @@ class Machine:
 
     def ended(self, call: subprocess.Popen[str]) -> tuple[int, list[dict[str, Any]]]:
         """Wait for the end of a call; its exit code and the rest of what it said."""
-        said, errors = call.communicate(timeout=LIMIT)
-        assert "Traceback" not in errors
-        return call.returncode, [json.loads(line) for line in said.splitlines()]
+        assert call.stdout is not None
+        assert call.stderr is not None
+        # communicate would pass over what ``until`` has read ahead
+        with ThreadPoolExecutor(2) as pool:
+            said, errors = pool.submit(call.stdout.read), pool.submit(call.stderr.read)
+            try:
+                call.wait(timeout=LIMIT)
+            except subprocess.TimeoutExpired:
+                call.kill()
+                raise
+        assert "Traceback" not in errors.result()
+        return call.returncode, [json.loads(line) for line in said.result().splitlines()]
 
     def stop(self, call: subprocess.Popen[str], number: int = signal.SIGINT) -> int:
         call.send_signal(number)
