@@ -106,6 +106,8 @@ class Machine:
             except subprocess.TimeoutExpired:
                 call.kill()
                 raise
+        call.stdout.close()
+        call.stderr.close()
         assert "Traceback" not in errors.result()
         return call.returncode, [json.loads(line) for line in said.result().splitlines()]
 
