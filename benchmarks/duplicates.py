@@ -29,10 +29,8 @@ from typing import Literal
 from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
 from praxis_evolve.benchmarks.liars import RUNGS, Landscape, manifest
 from praxis_evolve.market.manifest import Manifest
-from praxis_evolve.search.base import Assignment
+from praxis_evolve.search.base import Assignment, Key
 from praxis_evolve.search.species import Species
-
-Work = tuple[str, int, int]
 
 SECOND = 1.0
 """What a record, or word of what is worked on, takes to another peer."""
@@ -53,7 +51,7 @@ class Worker(Peer):
     def __init__(self, folder: Path, number: int, of: Manifest, *, speed: float) -> None:
         super().__init__(folder, number, of, lies=False)
         self.speed = speed
-        self.flights: dict[Work, float] = {}
+        self.flights: dict[Key, float] = {}
 
     def begin(self, at: float) -> Assignment | None:
         """Ask for a work and hand it out."""
@@ -77,9 +75,9 @@ class Worker(Peer):
         self.plan.search.tell(self.journal.heard())
         self.flights[self.work_of(assignment)] = at + LINGER
 
-    def work_of(self, assignment: Assignment) -> Work:
+    def work_of(self, assignment: Assignment) -> Key:
         """Return what an assignment is of."""
-        return self.plan.identify(assignment.genome), assignment.rung, assignment.replica
+        return Key(self.plan.identify(assignment.genome), assignment.rung, assignment.replica)
 
     def leave_alone(self, others: Sequence[Worker]) -> None:
         """Hear from now on what others work on."""
@@ -122,7 +120,7 @@ def swarm(peers: int, *, births: int, seed: int, told: bool) -> Done:
 
 def _worked(several: Sequence[Worker], landscape: Landscape, rng: Random) -> Done:
     """Let virtual time go on until all peers are through."""
-    done, by, numbers = Done(Counter(), Counter()), dict[Work, set[str]](), count()
+    done, by, numbers = Done(Counter(), Counter()), dict[Key, set[str]](), count()
     queue = list[tuple[float, int, Worker, Assignment | Literal["gossip", "share"] | None]]()
     for peer in several:
         queue.append((rng.uniform(0, 5), next(numbers), peer, None))
@@ -155,7 +153,7 @@ def _worked(several: Sequence[Worker], landscape: Landscape, rng: Random) -> Don
     return done
 
 
-def _count(done: Done, peer: Worker, begun: Assignment, by: dict[Work, set[str]]) -> None:
+def _count(done: Done, peer: Worker, begun: Assignment, by: dict[Key, set[str]]) -> None:
     origin = begun.origin.partition(":")[0]
     done.all[origin] += 1
     before = by.setdefault(peer.work_of(begun), set())

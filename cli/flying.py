@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..market.swarm.flights import MOST_WORKS
+from ..search.base import Key, key_of
+
 if TYPE_CHECKING:
     from ..evaluator.result import Result
     from ..genome.graph import Genome
@@ -20,11 +23,6 @@ LINGER = 30.0
 FRESH = 20.0
 """The seconds after which what a node said of others is of a node that is gone."""
 
-MOST = 32
-"""The most works that are told of."""
-
-Work = tuple[str, int, int]
-
 
 @dataclass
 class Flying:
@@ -34,18 +32,18 @@ class Flying:
     node: Node
     identify: Callable[[Genome], str]
     clock: Callable[[], float] = time.monotonic
-    _until: dict[Work, float | None] = field(default_factory=dict[Work, "float | None"], init=False)
+    _until: dict[Key, float | None] = field(default_factory=dict[Key, "float | None"], init=False)
 
     def on_asked(self, assignment: Assignment) -> None:
         """Tell of one more."""
-        work = self.identify(assignment.genome), assignment.rung, assignment.replica
+        work = Key(self.identify(assignment.genome), assignment.rung, assignment.replica)
         self._until[work] = None
         self._tell()
         self.watcher.on_asked(assignment)
 
     def on_finished(self, assignment: Assignment, result: Result) -> None:
         """Tell of it for a little while."""
-        self._until[result.genome, result.rung, result.replica] = self.clock() + LINGER
+        self._until[key_of(result)] = self.clock() + LINGER
         self.watcher.on_finished(assignment, result)
 
     def on_wait(self, pending: int) -> None:
@@ -58,16 +56,14 @@ class Flying:
             self._tell()
         self.watcher.on_wait(pending)
 
-    def others(self) -> Mapping[str, Sequence[Work]]:
+    def others(self) -> Mapping[str, Sequence[Key]]:
         """Return what others work on, by author."""
         said = self.node.process.latest.get("flights")
         if said is None or self.clock() - self.node.heard > FRESH:
             return {}
-        return {
-            author: [(g, r, n) for g, r, n in works] for author, works in said["others"].items()
-        }
+        return {author: list(map(Key._make, works)) for author, works in said["others"].items()}
 
     def _tell(self) -> None:
         """Tell of what runs first; of what is done, as much as a node takes."""
         order = sorted(self._until, key=lambda work: self._until[work] is not None)
-        self.node.process.tell("flights", again=True, works=order[:MOST])
+        self.node.process.tell("flights", again=True, works=order[:MOST_WORKS])

@@ -22,7 +22,7 @@ from ..evaluator.result import Result
 from ..genome.identity import genome_id
 from ..market.manifest import Manifest
 from ..reports.quantities import duration
-from ..search.base import Asked, Assignment, Birth, Event, Finished
+from ..search.base import Asked, Assignment, Birth, Event, Finished, Key, key_of
 from .channel import Order
 from .conditions import Pause, bytes_text
 from .disk import Kept
@@ -150,15 +150,15 @@ def _better(one: Best, other: Best | None) -> Best:
 def restored(manifest: Manifest, events: Iterable[Event]) -> Status:
     """Return the status of a run that was worked on before."""
     status = Status(manifest)
-    asked = dict[tuple[str, int, int], Assignment]()
+    asked = dict[Key, Assignment]()
     catalog = installed()
     for event in events:
         if isinstance(event, Asked):
             a = event.assignment
-            asked[genome_id(a.genome, catalog), a.rung, a.replica] = a
+            asked[Key(genome_id(a.genome, catalog), a.rung, a.replica)] = a
         elif isinstance(event, Finished):
             result = event.result
-            assignment = asked.get((result.genome, result.rung, result.replica))
+            assignment = asked.get(key_of(result))
             if assignment is not None:
                 status.take(assignment, result)
     status.tokens_before, status.tokens = status.tokens, 0

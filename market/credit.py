@@ -33,8 +33,8 @@ from typing import Literal, NamedTuple
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from ..genome.cost import Costs
+from ..search.base import Key
 from ..search.scores import TRUSTED
-from ..search.work import Key
 from .chain import forked
 from .evidence import Work, agree, work_of
 from .record import Record

@@ -17,10 +17,11 @@ from ..search.base import (
     Event,
     Expired,
     Finished,
+    Key,
     Taken,
+    key_of,
 )
 from ..search.scores import TRUSTED
-from ..search.work import Key
 from . import canonical
 from .errors import BehindError, StoreError
 from .identity_key import Identity
@@ -34,8 +35,8 @@ from .worker import Watcher, Wish, Worked, Worker
 HEARTBEAT = 15.0
 """Seconds between renewals of the lease on the run."""
 
-Works = Mapping[str, Sequence[tuple[str, int, int]]]
-"""What others work on, each work as (genome, rung, replica), by author."""
+Works = Mapping[str, Sequence[Key]]
+"""What others work on, by author."""
 
 LOTS = b"the lots of praxis-evolve audits"
 """What a peer signs for the secret by which it draws whom to audit; the same at each start."""
@@ -70,13 +71,12 @@ class LedgerJournal:
     _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
-    _done: set[tuple[str, str, int, int]] = field(
-        default_factory=set[tuple[str, str, int, int]], init=False
-    )
+    _done: set[tuple[str, Key]] = field(default_factory=set[tuple[str, Key]], init=False)
     """What each author has a record of."""
-    _taken: dict[str, Sequence[tuple[str, int, int]]] = field(
-        default_factory=dict[str, Sequence[tuple[str, int, int]]], init=False
+    _taken: dict[str, tuple[Key, ...]] = field(
+        default_factory=dict[str, tuple[Key, ...]], init=False
     )
+    """What each of the others works on as the log says."""
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
@@ -108,7 +108,7 @@ class LedgerJournal:
         """Log what others work on now, as far as it is not what the log says."""
         found, believed = self.others(), self.believed
         now = {
-            author: tuple(work for work in works if (author, *work) not in self._done)
+            author: tuple(work for work in works if (author, work) not in self._done)
             for author, works in found.items()
             if author in believed
         }
@@ -123,9 +123,8 @@ class LedgerJournal:
 
     def _end(self, record: Record) -> None:
         """Note that its author works on a work no more, whatever it says for a while."""
-        author, result = record.author, record.result
-        work = result.genome, result.rung, result.replica
-        self._done.add((author, *work))
+        author, work = record.author, key_of(record.result)
+        self._done.add((author, work))
         if author in self._taken:
             self._taken[author] = tuple(each for each in self._taken[author] if each != work)
 
@@ -205,7 +204,7 @@ def restore(plan: Plan, events: Sequence[Event], *, run: str, author: str) -> Re
                 waiting[Key(plan.identify(a.genome), a.rung, a.replica)] = a
                 numbers += [a.birth.number] if a.birth.author == author else []
             case Finished(result, weight) if weight >= TRUSTED:
-                waiting.pop(Key(result.genome, result.rung, result.replica), None)
+                waiting.pop(key_of(result), None)
             case Expired(birth):
                 waiting = {key: a for key, a in waiting.items() if a.birth != birth}
             case _:

@@ -20,9 +20,9 @@ from ..evaluator.result import Result
 from ..genome.graph import Genome
 from ..genome.identity import canonical
 from ..genome.traits import Trait, block_trait, part_trait
+from ..search.base import key_of
 from ..search.intervals import Summary, proportion
 from ..search.shares import Shares
-from ..search.work import Key
 from .credit import Account, Price
 from .record import Record
 
@@ -112,11 +112,7 @@ class Uses:
         standings: Mapping[str, float],
     ) -> None:
         self._parts = parts
-        self._paid = {
-            Key(result.genome, result.rung, result.replica): price(result)
-            for result in results
-            if result.ok
-        }
+        self._paid = {key_of(result): price(result) for result in results if result.ok}
         self._all = sorted(standings, key=lambda name: (-standings[name], name))
         self._best = self._all[: math.ceil(len(self._all) / BEST)]
 

@@ -22,6 +22,7 @@ from ..search.base import (
     Expired,
     Finished,
     Grown,
+    Key,
     Taken,
 )
 from . import canonical
@@ -123,7 +124,7 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
         return Grown(tuple(sorted(cast("dict[str, str]", body["blocks"]).items())))
     if line.kind == "taken":
         works = cast("list[tuple[str, int, int]]", body["works"])
-        return Taken(cast("str", body["author"]), tuple((g, rung, r) for g, rung, r in works))
+        return Taken(cast("str", body["author"]), tuple(map(Key._make, works)))
     if line.kind == "able":
         return Able(**cast("dict[str, Any]", body))
     birth = Birth(**cast("dict[str, Any]", body["birth"]))

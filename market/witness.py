@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from ..genome.graph import Genome
 from ..search.asynchronous import PROMOTE
 from ..search.audits import AUDIT
-from ..search.base import Asked, Assignment
-from ..search.work import Key
+from ..search.base import Asked, Assignment, Key, key_of
 from .reading import Told
 
 
@@ -55,7 +54,7 @@ def witness(told: Iterable[Told], identify: Callable[[Genome], str]) -> Witness:
             seen.ask(identify(event.assignment.genome), event.assignment)
         elif record is not None and record.id not in seen.records:
             result = record.result
-            seen.hear(record.id, Key(result.genome, result.rung, result.replica))
+            seen.hear(record.id, key_of(result))
     authors = {name: frozenset(several) for name, several in seen.bred.items()}
     parents = {name: frozenset(several) for name, several in seen.parents.items()}
     own = frozenset(seen.own)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from ..genome.graph import Genome
-from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
+from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Key, key_of
 from .company import Company
 from .draws import generator, name_of
 from .judging import FromScratch, Judge
@@ -18,7 +18,7 @@ from .promotion import Promotion, Promotions
 from .proposals import Proposer
 from .reach import BOUNDLESS, Reach
 from .scores import HEEDED, TRUSTED
-from .work import Key, Work
+from .work import Work
 
 PROMOTE = "promote"
 """The origin of an assignment that trains a genome on."""
@@ -130,7 +130,7 @@ class AsynchronousSearch:
 
     def _elsewhere(self, promotion: Promotion) -> bool:
         """Whether another makes a promotion now."""
-        return self._company.works_on((promotion.genome, promotion.rung, 0))
+        return self._company.works_on(Key(promotion.genome, promotion.rung, 0))
 
     def _again(self, birth: Birth, reach: Reach) -> Assignment | None:
         several = self.work.expired.values()
@@ -175,7 +175,7 @@ class AsynchronousSearch:
 
     def _learn(self, result: Result, weight: float) -> None:
         if weight > 0:
-            self.work.answer(Key(result.genome, result.rung, result.replica))
+            self.work.answer(key_of(result))
         if result.rung not in self._rungs:
             return
         self.population.learn(result, weight)

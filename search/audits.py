@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
-from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
+from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Key, key_of
 from .company import Company
 from .draws import generator, lot
 from .ordered import remove
 from .reach import BOUNDLESS, Reach
 from .scores import HEEDED, TRUSTED
-from .work import Key, Work
+from .work import Work
 
 AUDIT = "audit"
 """The origin of an assignment that measures a claim again."""
@@ -193,7 +193,7 @@ class Audits:
 
     def _hear(self, event: Finished) -> None:
         result = event.result
-        key = Key(result.genome, result.rung, result.replica)
+        key = key_of(result)
         author = "" if event.asked is None else event.asked.birth.author
         self._own += event.asked is None
         if event.weight >= TRUSTED:

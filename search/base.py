@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..evaluator.result import Result
 from ..genome.graph import Genome
@@ -33,6 +33,19 @@ class Assignment:
     birth: Birth
     origin: str = ""
     parents: tuple[str, ...] = ()
+
+
+class Key(NamedTuple):
+    """What makes two assignments the same work: the genome by its id, the rung, the replica."""
+
+    genome: str
+    rung: int
+    replica: int
+
+
+def key_of(result: Result) -> Key:
+    """Return the work that a result is of."""
+    return Key(result.genome, result.rung, result.replica)
 
 
 @dataclass(frozen=True)
@@ -76,13 +89,13 @@ class Grown:
 
 @dataclass(frozen=True)
 class Taken:
-    """What another peer works on now, each as (genome, rung, replica); nothing if it has stopped.
+    """What another peer works on now; nothing if it has stopped.
 
     Only peers whose results would be trusted are told of: their work need not be done twice.
     """
 
     author: str
-    works: tuple[tuple[str, int, int], ...]
+    works: tuple[Key, ...]
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 from ..genome.graph import Genome
-from .base import Asked, Assignment, Birth, Event, Expired, Finished
+from .base import Asked, Assignment, Birth, Event, Expired, Finished, Key, key_of
 from .company import Company
 from .draws import lot
 from .reach import BOUNDLESS, Reach
 from .scores import TRUSTED
-from .work import Key, Work
+from .work import Work
 
 
 class Stage(Protocol):
@@ -155,7 +155,7 @@ class Agenda:
     def _hear(self, event: Finished) -> None:
         """Note an answer, or that one who gave it is not trusted any more and nobody else did."""
         result, author = event.result, event.asked and event.asked.birth.author
-        key = Key(result.genome, result.rung, result.replica)
+        key = key_of(result)
         by = self._answered.setdefault(key, set())
         if event.weight >= TRUSTED:
             by.add(author)

@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from typing import TypeVar
 
-from .base import Birth, Event, Finished, Taken
+from .base import Birth, Event, Finished, Key, Taken, key_of
 from .draws import lot
 from .scores import TRUSTED
 
@@ -25,15 +24,13 @@ FEW = 3
 be its share: by chance alone that is so for one in twenty, until its next one.
 """
 
-Of = TypeVar("Of", bound=tuple[str, int, int])
-
 
 class Company:
     """The authors of the last trusted results and their rungs, and what others work on now."""
 
     def __init__(self) -> None:
         self._lately = deque[tuple[str | None, int]](maxlen=LATELY)  # None for own results
-        self._taken: dict[str, set[tuple[str, int, int]]] = {}
+        self._taken: dict[str, set[Key]] = {}
         self.met = False
         """Whether anybody else was ever heard of."""
 
@@ -46,7 +43,7 @@ class Company:
                 if weight >= TRUSTED:
                     self._lately.append((author, result.rung))
                 if author in self._taken:
-                    self._taken[author].discard((result.genome, result.rung, result.replica))
+                    self._taken[author].discard(key_of(result))
             case Taken(author, works):
                 self._taken[author] = set(works)
             case _:
@@ -60,15 +57,15 @@ class Company:
         first = min((lot(0, author, genome, rung, replica), author) for author in authors)
         return first[1] == birth.author
 
-    def works_on(self, work: tuple[str, int, int]) -> bool:
-        """Whether another works on this (genome, rung, replica)."""
+    def works_on(self, work: Key) -> bool:
+        """Whether another works on this."""
         return any(work in works for works in self._taken.values())
 
     def searches(self) -> bool:
         """Whether another works on something that the search may learn from: a replica 0."""
-        return any(replica == 0 for works in self._taken.values() for _, _, replica in works)
+        return any(work.replica == 0 for works in self._taken.values() for work in works)
 
-    def shared_out(self, birth: Birth, works: Iterable[Of]) -> list[Of]:
+    def shared_out(self, birth: Birth, works: Iterable[Key]) -> list[Key]:
         """Return what nobody works on: first that whose turn it is for *birth*, as it stands.
 
         What is left to others comes last, in an order of the author's own: whose turn it is may

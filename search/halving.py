@@ -16,14 +16,14 @@ from typing import NamedTuple
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from .asynchronous import PROBE, PROMOTE
-from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
+from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Key, key_of
 from .breeding import Breeding, remembering
 from .draws import generator, name_of
 from .population import Age, Population
 from .proposals import fresh, sampling
 from .reach import BOUNDLESS, Reach
 from .scores import Scores, comparable
-from .work import Key, Work
+from .work import Work
 
 
 class Bracket(NamedTuple):
@@ -202,7 +202,7 @@ class BracketSearch:
         insort(self._starts[rung], (age, genome_id))
 
     def _learn(self, result: Result, weight: float) -> None:
-        self.work.answer(Key(result.genome, result.rung, result.replica))
+        self.work.answer(key_of(result))
         if comparable(result) and result.rung in self._ladder.rungs:
             score = self._scores.add(result, weight)
             self.population.score(result.genome, result.rung, score)

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
-from .base import Assignment, Birth
-
-
-class Key(NamedTuple):
-    """What makes two assignments the same work."""
-
-    genome: str
-    rung: int
-    replica: int
+from .base import Assignment, Birth, Key
 
 
 class Work:

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from ...search.base import Key
 from .. import canonical, fields
 from ..errors import RecordError
 from ..identity_key import Identity, verify
@@ -43,9 +44,6 @@ WAIT = 5.0
 
 _FIELDS = ("run", "author", "count", "works")
 
-Work = tuple[str, int, int]
-"""A genome's id, a rung and a replica."""
-
 
 @dataclass(frozen=True)
 class Flight:
@@ -53,7 +51,7 @@ class Flight:
 
     peer: str
     count: int
-    works: tuple[Work, ...]
+    works: tuple[Key, ...]
     until: float
 
 
@@ -81,19 +79,19 @@ class Flights:
         self._transport, self._run, self._identity = transport, run, identity
         self._peers, self._now = peers, now
         self._heard: dict[str, Flight] = {}
-        self._mine: tuple[Work, ...] = ()
+        self._mine: tuple[Key, ...] = ()
         self._said = b""
         self._count = 0
         transport.serve("flights", self._hear)
         self.say(())
 
     @property
-    def others(self) -> Mapping[str, Sequence[Work]]:
+    def others(self) -> Mapping[str, Sequence[Key]]:
         """What others work on now, by author; those who work on nothing are left out."""
         now = _clock()
         return {a: f.works for a, f in sorted(self._heard.items()) if f.works and f.until > now}
 
-    def say(self, works: Sequence[Work]) -> None:
+    def say(self, works: Sequence[Key]) -> None:
         """Say from now on that this peer works on these."""
         self._mine = tuple(works[:MOST_WORKS])
         self._count = max(self._count + 1, int(1000 * self._now()))
@@ -144,7 +142,7 @@ class Flights:
         if known is not None or len(self._heard) < AUTHORS:
             self._heard[author] = Flight(peer, count, works, _clock() + GOOD)
 
-    def _read(self, message: bytes) -> tuple[str, int, tuple[Work, ...]]:
+    def _read(self, message: bytes) -> tuple[str, int, tuple[Key, ...]]:
         outer = _mapping(message, ("said", "signature"))
         body = fields.text(outer["said"], "what is said", LIMIT).encode()
         found = _mapping(body, _FIELDS)
@@ -161,7 +159,7 @@ class Flights:
         return author, fields.whole(found["count"], "count"), tuple(map(work_of, works))
 
 
-def work_of(value: object) -> Work:
+def work_of(value: object) -> Key:
     """Return the work in plain data, which may come from a stranger.
 
     Raises:
@@ -173,7 +171,8 @@ def work_of(value: object) -> Work:
     genome, rung, replica = several
     if not isinstance(replica, int) or isinstance(replica, bool) or abs(replica) > 1 << 16:
         raise RecordError(f"the replica of a work must be a small number, but is {replica!r:.40}")
-    return fields.hexadecimal(genome, "a genome", 64), fields.whole(rung, "a rung"), replica
+    name = fields.hexadecimal(genome, "a genome", 64)
+    return Key(name, fields.whole(rung, "a rung"), replica)
 
 
 def _mapping(data: bytes, names: Sequence[str]) -> dict[str, object]:

@@ -7,8 +7,9 @@ from random import Random
 from types import SimpleNamespace
 from typing import Any, cast
 
-from praxis_evolve.cli.flying import FRESH, LINGER, MOST, Flying
+from praxis_evolve.cli.flying import FRESH, LINGER, Flying
 from praxis_evolve.cli.node import Node
+from praxis_evolve.market.swarm.flights import MOST_WORKS
 from praxis_evolve.search.base import Assignment, Birth
 from praxis_evolve.search.toy import Toy
 from praxis_evolve.tests.market.loop import Seen
@@ -64,11 +65,11 @@ def test_a_work_is_told_of_until_its_record_is_everywhere() -> None:
 
 def test_of_many_those_that_run_are_told_of() -> None:
     case = Case()
-    for number in range(MOST):
+    for number in range(MOST_WORKS):
         asked = case.ask(number)
         case.flying.on_finished(asked, TOY.evaluate(asked))
-    last = case.ask(MOST)
-    assert len(case.told.works[-1]) == MOST
+    last = case.ask(MOST_WORKS)
+    assert len(case.told.works[-1]) == MOST_WORKS
     assert case.told.works[-1][0] == work(last)
 
 

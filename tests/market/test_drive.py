@@ -23,7 +23,7 @@ from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.record import Record
 from praxis_evolve.market.tally import STANDING
 from praxis_evolve.market.worker import Wish, Worked
-from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished, Taken
+from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished, Key, Taken
 from praxis_evolve.search.replay import replay
 from praxis_evolve.tests.market.loop import (
     CATALOG,
@@ -315,9 +315,9 @@ def test_a_run_that_others_add_to_replays_from_its_log(tmp_path: Path) -> None:
 def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_path: Path) -> None:
     ledger, me, other = begun(tmp_path), Identity.new(), Identity.new()
     lease = acquire(ledger.store, RUN, now=0.0)
-    theirs = dict[str, list[tuple[str, int, int]]]()
+    theirs = dict[str, list[Key]]()
     journal = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0, others=lambda: theirs)
-    work = "ab" * 32, 100, 0
+    work = Key("ab" * 32, 100, 0)
     theirs[other.author] = [work]
     assert not journal.heard(), "a stranger may say what it wants"
     plan, there = Plan(MANIFEST, CATALOG), begun(tmp_path / "there")
@@ -337,7 +337,7 @@ def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_p
     assert taken == [Taken(other.author, (work,))]
     assert journal.has_company
     assert not journal.heard(), "it says so once"
-    theirs[other.author] += [(done[0][1].genome, 100, 0)]
+    theirs[other.author] += [Key(done[0][1].genome, 100, 0)]
     assert not journal.heard(), "what its record is here of is no work any more"
     again = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0)
     assert taken[0] in again.heard()

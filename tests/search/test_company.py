@@ -9,7 +9,7 @@ from random import Random
 
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.asynchronous import AsynchronousSearch
-from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Finished, Taken
+from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Finished, Key, Taken
 from praxis_evolve.search.campaign import Agenda, Entrant
 from praxis_evolve.search.company import LATELY, Company
 from praxis_evolve.search.draws import lot
@@ -115,8 +115,8 @@ def entrants(several: int) -> list[Entrant]:
     return [Entrant(TOY.sample(Random(n), f"{n}"), 100, 0, "trial") for n in range(several)]
 
 
-def key_of(entrant: Entrant) -> tuple[str, int, int]:
-    return TOY.identify(entrant.genome), entrant.rung, entrant.replica
+def key_of(entrant: Entrant) -> Key:
+    return Key(TOY.identify(entrant.genome), entrant.rung, entrant.replica)
 
 
 NUMBERS = count()
@@ -148,14 +148,14 @@ def test_what_another_works_on_is_left_alone_until_it_stops() -> None:
 def test_a_result_ends_what_its_author_works_on_whether_it_is_trusted_or_not() -> None:
     for weight in (0.25, 1.0):
         company, done = Company(), of("other", weight=weight)
-        work = done.result.genome, done.result.rung, done.result.replica
-        company.tell(Taken("other", (work, ("00" * 32, 100, 3))))
+        work = Key(done.result.genome, done.result.rung, done.result.replica)
+        company.tell(Taken("other", (work, Key("00" * 32, 100, 3))))
         company.tell(Taken("another", (work,)))
         company.tell(done)
         assert company.works_on(work), "another works on it, too"
         company.tell(Taken("another", ()))
         assert not company.works_on(work)
-        assert company.works_on(("00" * 32, 100, 3))
+        assert company.works_on(Key("00" * 32, 100, 3))
         assert not company.searches()
 
 
@@ -185,10 +185,10 @@ def test_a_search_is_not_through_while_another_works_on_it_unless_it_is_closed()
     while (offer := own.ask(Birth("r", "me", len(own.population.genomes)))) is not None:
         own.tell([Asked(offer), Finished(TOY.evaluate(offer))])
     assert own.done
-    work = "00" * 32, 100, 0
+    work = Key("00" * 32, 100, 0)
     own.tell([Taken("other", (work,))])
     assert not own.done
-    own.tell([Taken("other", (("00" * 32, 100, 2),))])
+    own.tell([Taken("other", (Key("00" * 32, 100, 2),))])
     assert own.done, "a final is none of its business"
     own.tell([Taken("other", (work,)), Closed()])
     assert own.done
@@ -201,7 +201,7 @@ def test_a_promotion_that_another_makes_is_not_made_here() -> None:
     offer = own.ask(Birth("r", "me", 50))
     assert offer is not None
     assert offer.origin == "promote"
-    own.tell([Taken("other", ((TOY.identify(offer.genome), offer.rung, 0),))])
+    own.tell([Taken("other", (Key(TOY.identify(offer.genome), offer.rung, 0),))])
     other = own.ask(Birth("r", "me", 50))
     assert other is None or other.genome != offer.genome
 

@@ -3,9 +3,9 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from praxis_evolve.search.base import Assignment, Birth
+from praxis_evolve.search.base import Assignment, Birth, Key
 from praxis_evolve.search.toy import Toy
-from praxis_evolve.search.work import Key, Work
+from praxis_evolve.search.work import Work
 
 GENOME = Toy().sample(Random(0), "")
 KEYS = (Key("a", 100, 0), Key("b", 100, 0))

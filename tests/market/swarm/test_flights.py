@@ -15,17 +15,18 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.errors import RecordError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.swarm import virtual
-from praxis_evolve.market.swarm.flights import BEAT, GOOD, LOOK, MOST_WORKS, Flights, Work, work_of
+from praxis_evolve.market.swarm.flights import BEAT, GOOD, LOOK, MOST_WORKS, Flights, work_of
 from praxis_evolve.market.swarm.memory import Network
 from praxis_evolve.market.swarm.transport import TransportError
+from praxis_evolve.search.base import Key
 from praxis_evolve.tests.market.swarm.authors import identity_of
 
 RUN = "ab" * 32
 SOON = LOOK + 1.0
 
 
-def work(number: int) -> Work:
-    return f"{number:064x}", 100, 0
+def work(number: int) -> Key:
+    return Key(f"{number:064x}", 100, 0)
 
 
 class Peer:
@@ -42,7 +43,7 @@ class Peer:
         )  # fmt: skip
         self.task = asyncio.create_task(self.flights.run())
 
-    def sees(self, other: Peer) -> tuple[Work, ...]:
+    def sees(self, other: Peer) -> tuple[Key, ...]:
         return tuple(self.flights.others.get(other.identity.author, ()))
 
 
