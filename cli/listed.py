@@ -13,12 +13,6 @@ from .shares import shares_of, standings_of
 from .view import winner_of
 
 
-def best_of(run: Opened) -> str | None:
-    """Return the id of the winner, or, before there is one, of what has the best standing."""
-    places = standings_of(run)
-    return winner_of(run) or min(places, key=lambda name: (-places[name], name), default=None)
-
-
 def market_of(run: Opened) -> Market:
     """Return what the market has: listings, contributors, makers."""
     space, records = run.plan.space, run.ledger.records(run.name)
@@ -26,12 +20,13 @@ def market_of(run: Opened) -> Market:
     costs = {name: space.costs(genome) for name, genome in genomes.items()}
     price = price_of(costs, Ladder(run.manifest.rungs))
     parts = parts_of(genomes, run.catalog)
-    uses = Uses(parts, run.plan.results, price, standings_of(run))
+    places = standings_of(run)
+    uses = Uses(parts, run.plan.results, price, places)
     found = listings(
         run.catalog, uses, shares_of(run), makers(), owners(records, parts, _here(run))
     )
     seen = witness(run.ledger.told(run.name), run.plan.identify)
-    best = best_of(run)
+    best = winner_of(run) or min(places, key=lambda name: (-places[name], name), default=None)
     line = frozenset[str]() if best is None else seen.line(best)
     return Market(
         tuple(found),

@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from ..search.base import Finished
 from .evidence import Work, agree, work_of
 from .reading import Told
 from .reckoning import Reckoning
@@ -70,12 +69,10 @@ class Standing:
 def standing(told: Iterable[Told]) -> Standing:
     """Return what a log shows of the authors of its run."""
     records, drivers = dict[str, Record](), set[str]()
-    for event, record in told:
-        if record is None or not isinstance(event, Finished) or record.id in records:
-            continue
-        records[record.id] = record
-        if event.asked is None and event.weight == 1.0:
-            drivers.add(record.author)
+    for line in told:
+        if line.record is not None and line.record.id not in records:
+            records[line.record.id] = line.record
+            drivers.update(line.drivers)
     reckoning = Reckoning(min(drivers, default=""))
     reckoning.hear(records.values(), drivers)
     counts = Counter(record.author for record in records.values())

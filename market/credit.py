@@ -39,7 +39,6 @@ from .chain import forked
 from .evidence import Work, agree, work_of
 from .record import Record
 from .tally import ERRING, TOLERANCE
-from .trust import Trust
 from .witness import Witness
 
 PASSES = 3
@@ -149,20 +148,6 @@ class _Fold:
         }
         self._measured = set(map(_key, self._mine))
         self._tallies = self._tallied()
-        self._weights = Trust(self._heard(), min(seen.own, default=""), seen.own).weights()
-
-    def _heard(self) -> list[Record]:
-        """Return the records as this peer heard of them, as far as it knows: its own in between."""
-        places = {name: place for place, name in enumerate(self._seen.order)}
-
-        def place(record: Record) -> tuple[int, int, str, int, str]:
-            when = (
-                0 if record.id in self._seen.early else 1 if record.author in self._seen.own else 2
-            )
-            last = len(places)
-            return places.get(record.id, last), when, record.author, record.seq, record.id
-
-        return sorted(self._records, key=place)
 
     def accounts(self, price: Price, line: Collection[str]) -> list[Account]:
         prices = {_key(work): price(_one(said).result) for work, said in self._answers.items()}
@@ -256,7 +241,7 @@ class _Fold:
     def _counts(self, records: Sequence[Record]) -> bool:
         """Whether records count fully in this peer's search."""
         return all(
-            self._weights[record.id] >= TRUSTED and record.author not in self._forks
+            self._seen.weights.get(record.id, 0.0) >= TRUSTED and record.author not in self._forks
             for record in records
         )
 

@@ -89,7 +89,7 @@ class LedgerJournal:
         What others work on whose results would count is logged, too.
         """
         events = self._read()
-        weighed = any(isinstance(event, Finished) for event in events) and self._weigh()
+        weighed = bool(self._waiting) and self._weigh()
         if self._note_taken() or weighed:
             events += self._read()
         return events
@@ -106,9 +106,12 @@ class LedgerJournal:
 
     def _note_taken(self) -> bool:
         """Log what others work on now, as far as it is not what the log says."""
-        found, believed = self.others(), self.believed
+        found = self.others()
+        if not found and not self.has_company:
+            return False
+        believed = self.believed
         now = {
-            author: tuple(work for work in works if (author, work) not in self._done)
+            author: tuple(sorted(work for work in works if (author, work) not in self._done))
             for author, works in found.items()
             if author in believed
         }
@@ -122,26 +125,30 @@ class LedgerJournal:
         return bool(changed)
 
     def _end(self, record: Record) -> None:
-        """Note that its author works on a work no more, whatever it says for a while."""
+        """Note that its author works on a work no more, whatever it says for a while.
+
+        What failed it may try again.
+        """
         author, work = record.author, key_of(record.result)
-        self._done.add((author, work))
+        if record.result.ok:
+            self._done.add((author, work))
         if author in self._taken:
             self._taken[author] = tuple(each for each in self._taken[author] if each != work)
 
     def _read(self) -> list[Event]:
         lines = list(self.ledger.told(self.run, since=self.told))
         self.told += len(lines)
-        for event, record in lines:
+        for told in lines:
+            event, record = told
             if isinstance(event, Taken):
                 self._taken[event.author] = event.works
             if record is not None and isinstance(event, Finished):
-                if record.id not in self._records and event.asked is None and event.weight == 1.0:
-                    self._drivers.add(record.author)
-                self._authors.add(record.author)
                 if record.id not in self._records:
+                    self._records[record.id] = record
+                    self._authors.add(record.author)
+                    self._drivers.update(told.drivers)
                     self._waiting.append(record)
                     self._end(record)
-                self._records[record.id] = record
                 self._weights[record.id] = event.weight
         return [event for event, _ in lines]
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ..evaluator.result import Measurement, Result
+from ..search.audits import APART
 from ..search.draws import lot
 from .record import Record
 from .tally import GRAIN, NEW, TOLERANCE, Tally
@@ -20,11 +21,6 @@ DOUBTED = 0.1
 
 AUDITED = 0.05
 """The least share of a trusted author's records that is measured again, by lot."""
-
-APART = 2
-"""How many own results lie between two hearings for sure to have the time of an evaluation between
-them: the first of them may have been begun before.
-"""
 
 BLANK = Measurement()
 """What a machine added is no part of what was measured."""

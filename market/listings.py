@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 
 from ..blocks.declaration import Declaration
@@ -111,23 +111,26 @@ class Uses:
         price: Price,
         standings: Mapping[str, float],
     ) -> None:
-        self._parts = parts
-        self._paid = {key_of(result): price(result) for result in results if result.ok}
-        self._all = sorted(standings, key=lambda name: (-standings[name], name))
-        self._best = self._all[: math.ceil(len(self._all) / BEST)]
+        self._users = defaultdict[str, set[str]](set)
+        for genome, names in parts.items():
+            for name in names:
+                self._users[name].add(genome)
+        self._paid = defaultdict[str, list[float]](list)
+        for key, flops in {key_of(each): price(each) for each in results if each.ok}.items():
+            self._paid[key.genome].append(flops)
+        ranked = sorted(standings, key=lambda name: (-standings[name], name))
+        self._all, self._best = set(ranked), set(ranked[: math.ceil(len(ranked) / BEST)])
 
     def of(self, names: Collection[str]) -> Use:
         """Return the use of any of several things."""
-        paid = [flops for key, flops in self._paid.items() if self._uses(key.genome, names)]
-        best, every = (self._part(names, among) for among in (self._best, self._all))
+        users = set[str]().union(*(self._users.get(name, ()) for name in names))
+        paid = [flops for genome in users & self._paid.keys() for flops in self._paid[genome]]
+        best, every = (_part(users, among) for among in (self._best, self._all))
         return Use(len(paid), math.fsum(paid), best, every)
 
-    def _part(self, names: Collection[str], genomes: Sequence[str]) -> Summary | None:
-        hits = sum(self._uses(genome, names) for genome in genomes)
-        return proportion(hits, len(genomes)) if genomes else None
 
-    def _uses(self, genome: str, names: Collection[str]) -> bool:
-        return any(name in names for name in self._parts.get(genome, ()))
+def _part(users: Set[str], among: Set[str]) -> Summary | None:
+    return proportion(len(users & among), len(among)) if among else None
 
 
 def parts_of(genomes: Mapping[str, Genome], catalog: Catalog) -> dict[str, frozenset[str]]:

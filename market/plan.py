@@ -20,7 +20,7 @@ from ..genome.text import from_json
 from ..genome.trials import trials
 from ..search.algorithms import Breeder, Terms, algorithm
 from ..search.audits import Audits
-from ..search.base import Able, Asked, Assignment, Birth, Closed, Event, Finished, Grown
+from ..search.base import Able, Asked, Assignment, Birth, Closed, Event, Finished, Grown, key_of
 from ..search.campaign import Agenda, Campaign, Entrant, Stage
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
@@ -127,15 +127,14 @@ class Plan:
             return llama(self.space, layers=self.manifest.layers)
         if not self.tuning.done:
             return None
-        rung = self._tuning_rung()
-        grid = {self.identify(genome): genome for genome in self._grid()}
+        grid = self.tuning.entrants or {}
         scores = {
-            result.genome: result.bits_per_byte
+            key_of(result): result.bits_per_byte
             for result in self.results
-            if result.genome in grid and (result.rung, result.replica) == (rung, 0)
+            if key_of(result) in grid
             and result.bits_per_byte is not None and not result.inherited_tokens
         }  # fmt: skip
-        return grid[min(scores, key=lambda name: (scores[name], name))] if scores else None
+        return grid[min(scores, key=lambda key: (scores[key], key))].genome if scores else None
 
     def rivals(self) -> Mapping[str, Genome]:
         """Return the baselines by name; empty until the tuning is through."""

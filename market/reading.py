@@ -13,7 +13,7 @@ from ..evaluator.result import Result
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.text import from_json
-from ..search.base import Event
+from ..search.base import Event, Finished
 from . import canonical, log, rows
 from .errors import NotFoundError, RecordError, StoreError
 from .prepared import Driven, Prepared
@@ -53,6 +53,13 @@ class Told(NamedTuple):
 
     event: Event
     record: Record | None
+
+    @property
+    def drivers(self) -> tuple[str, ...]:
+        """Who drove the run here, as far as the first line of a record shows: who published it."""
+        event, record = self
+        published = isinstance(event, Finished) and event.asked is None and event.weight == 1.0
+        return (record.author,) if record is not None and published else ()
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from ..genome.graph import Genome
 from ..search.asynchronous import PROMOTE
 from ..search.audits import AUDIT
-from ..search.base import Asked, Assignment, Key, key_of
+from ..search.base import Asked, Assignment, Finished, Key, key_of
 from .reading import Told
 
 
@@ -25,8 +25,8 @@ class Witness:
     ``own`` are the authors who asked here. ``early`` are the ids of the records of others that were
     here before an own ask for the same work, ``brought`` of those that were here before an own ask
     for their genome or for a child of it. ``bred`` are the genomes that were born here, each with
-    those who asked for it, and ``parents`` the genomes that each of them came from. ``order`` are
-    the ids of all records as they came.
+    those who asked for it, and ``parents`` the genomes that each of them came from. ``weights``
+    are how far each record counts in the search of this peer, by its id.
     """
 
     own: frozenset[str]
@@ -34,7 +34,7 @@ class Witness:
     brought: frozenset[str]
     bred: Mapping[str, frozenset[str]]
     parents: Mapping[str, frozenset[str]]
-    order: tuple[str, ...] = ()
+    weights: Mapping[str, float]
 
     def line(self, genome: str) -> frozenset[str]:
         """Return a genome with its ancestors, as far as they were bred here."""
@@ -52,14 +52,15 @@ def witness(told: Iterable[Told], identify: Callable[[Genome], str]) -> Witness:
     for event, record in told:
         if isinstance(event, Asked):
             seen.ask(identify(event.assignment.genome), event.assignment)
-        elif record is not None and record.id not in seen.records:
-            result = record.result
-            seen.hear(record.id, key_of(result))
+        elif record is not None and isinstance(event, Finished):
+            if record.id not in seen.weights:
+                seen.hear(record.id, key_of(record.result))
+            seen.weights[record.id] = event.weight
     authors = {name: frozenset(several) for name, several in seen.bred.items()}
     parents = {name: frozenset(several) for name, several in seen.parents.items()}
     own = frozenset(seen.own)
     return Witness(
-        own, frozenset(seen.early), frozenset(seen.brought), authors, parents, tuple(seen.records)
+        own, frozenset(seen.early), frozenset(seen.brought), authors, parents, seen.weights
     )
 
 
@@ -67,7 +68,7 @@ class _Seen:
     """What was seen so far."""
 
     def __init__(self) -> None:
-        self.own, self.records = set[str](), dict[str, None]()
+        self.own, self.weights = set[str](), dict[str, float]()
         self.early, self.brought = set[str](), set[str]()
         self.bred, self.parents = defaultdict[str, set[str]](set), defaultdict[str, set[str]](set)
         self._asked, self._used = set[Key](), set[str]()
@@ -83,7 +84,6 @@ class _Seen:
 
     def hear(self, record: str, work: Key) -> None:
         """Note a record that came in."""
-        self.records[record] = None
         if work not in self._asked:
             self.early.add(record)
         if work.genome not in self._used:

@@ -76,11 +76,11 @@ class AsynchronousSearch:
     @property
     def done(self) -> bool:
         """Whether nobody works, here or elsewhere, and there is nothing more to ask."""
-        waits = self._company.searches() and not self._closed
-        if waits or self.work.pending or self._next(PROBE, BOUNDLESS) is not None:
+        waits = self._company.searches()
+        others = self._reach.limited and self.population.births < self.births
+        if self.work.pending or ((waits or others) and not self._closed):
             return False
-        others = self._reach.limited and not self._closed
-        return not (others and self.population.births < self.births)
+        return self._next(PROBE, BOUNDLESS) is None
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Propose the next assignment; None while there is nothing to do but wait.
@@ -99,12 +99,12 @@ class AsynchronousSearch:
             for each in self._promotions.promotables()
             if not self._elsewhere(each) and reach.fits(genomes[each.genome], each.rung)
         ]
-        own = [each for each in several if self._company.turn(birth, *each)]
+        own = (each for each in several if self._company.turn(birth, *each))
         return (
             self._again(birth, reach)
-            or self._promote(birth, own)
+            or self._promote(birth, next(own, None))
             or self._bear(birth, reach)
-            or self._promote(birth, several)  # whose turn it is may have left
+            or self._promote(birth, several[0] if several else None)  # its owner may have left
         )
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -133,14 +133,12 @@ class AsynchronousSearch:
         return self._company.works_on(Key(promotion.genome, promotion.rung, 0))
 
     def _again(self, birth: Birth, reach: Reach) -> Assignment | None:
-        several = self.work.expired.values()
-        lapsed = next((each for each in several if reach.fits(each.genome, each.rung)), None)
+        lapsed = self.work.lapsed(reach.fits)
         return lapsed and replace(lapsed, birth=birth)
 
-    def _promote(self, birth: Birth, several: Sequence[Promotion]) -> Assignment | None:
-        if not several:
+    def _promote(self, birth: Birth, promotion: Promotion | None) -> Assignment | None:
+        if promotion is None:
             return None
-        promotion = several[0]
         genome = self.population.genomes[promotion.genome]
         parents = (promotion.genome,)
         return Assignment(genome, promotion.rung, 0, birth, PROMOTE, parents)

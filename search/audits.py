@@ -23,8 +23,8 @@ from .company import Company
 from .draws import generator, lot
 from .ordered import remove
 from .reach import BOUNDLESS, Reach
-from .scores import HEEDED, TRUSTED
-from .work import Work
+from .scores import HEEDED
+from .work import Answers, Work
 
 AUDIT = "audit"
 """The origin of an assignment that measures a claim again."""
@@ -33,8 +33,9 @@ SHARE = 0.3
 """The most of all asks that may be audits, so that a flood of claims stops nobody's search."""
 
 APART = 2
-"""How many own results come between hearing a claim and looking at it: who is found right at once
-may have copied, and gains nothing by it; ``market.evidence`` has the same.
+"""How many own results lie between two hearings for sure to have the time of an evaluation between
+them, for the first of them may have been begun before. Who is found right sooner may have copied
+and gains nothing by it, so nobody looks at a claim sooner.
 """
 
 DULL = 0.1
@@ -90,7 +91,9 @@ class Audits:
         self._claims: dict[Key, dict[str, Finished]] = {}  # by author
         self._first: dict[Key, _First] = {}
         self._own = 0
-        self._work, self._company = Work(), Company()
+        self._answers, self._work, self._company = Answers(), Work(), Company()
+        self._credited: dict[Key, str] = {}
+        """Who was found right by a work, where that still stands."""
         self._closed = False
 
     @property
@@ -196,13 +199,22 @@ class Audits:
         key = key_of(result)
         author = "" if event.asked is None else event.asked.birth.author
         self._own += event.asked is None
-        if event.weight >= TRUSTED:
+        answered = self._answers.hear(event)
+        if answered:
             if self._forget(key, author) and self._first[key].author == author:
+                self._credited[key] = author
                 self._right[author] += 1
                 del self._wrong[author]
             self._work.answer(key)
             self._score(key, result.bits_per_byte)
-        elif event.weight == 0:
+            return
+        if self._credited.get(key) == author:
+            del self._credited[key]
+            self._right[author] -= 1
+        if answered is False:
+            self._work.reopen(key)
+            self._score(key, None)
+        if event.weight == 0:
             self._wrong[author] += self._forget(key, author)
         elif key not in self._trusted and self._may_be_audited(event):
             self._claims.setdefault(key, {})[author] = event
@@ -230,12 +242,14 @@ class Audits:
         )
 
     def _score(self, key: Key, bits: float | None) -> None:
-        if key.replica or bits is None or key.rung not in self._scores:
+        """Note what is trusted of a work of the search; None takes it away."""
+        if key.replica or key.rung not in self._scores:
             return
-        if key in self._trusted:
-            remove(self._scores[key.rung], self._trusted[key])
-        self._trusted[key] = bits
-        insort(self._scores[key.rung], bits)
+        if (before := self._trusted.pop(key, None)) is not None:
+            remove(self._scores[key.rung], before)
+        if bits is not None:
+            self._trusted[key] = bits
+            insort(self._scores[key.rung], bits)
 
     def _matters(self, key: Key, author: str) -> bool:
         """Whether a claim would be promoted, or *author* has drawn a lot to look at it."""

@@ -14,8 +14,7 @@ from .base import Asked, Assignment, Birth, Event, Expired, Finished, Key, key_o
 from .company import Company
 from .draws import lot
 from .reach import BOUNDLESS, Reach
-from .scores import TRUSTED
-from .work import Work
+from .work import Answers, Work
 
 
 class Stage(Protocol):
@@ -95,7 +94,7 @@ class Agenda:
         self._reach = reach
         self._work = Work()
         self._company = Company()
-        self._answered: dict[Key, set[str | None]] = {}
+        self._answers = Answers()
         self._entrants: dict[Key, Entrant] | None = None
         self._stands, self._is_fresh = False, False
 
@@ -154,16 +153,11 @@ class Agenda:
 
     def _hear(self, event: Finished) -> None:
         """Note an answer, or that one who gave it is not trusted any more and nobody else did."""
-        result, author = event.result, event.asked and event.asked.birth.author
-        key = key_of(result)
-        by = self._answered.setdefault(key, set())
-        if event.weight >= TRUSTED:
-            by.add(author)
-            self._work.answer(key)
-        elif author in by:
-            by.remove(author)
-            if not by:
-                self._work.reopen(key)
+        answered = self._answers.hear(event)
+        if answered:
+            self._work.answer(key_of(event.result))
+        elif answered is False:
+            self._work.reopen(key_of(event.result))
 
     def _key(self, genome: Genome, rung: int, replica: int) -> Key:
         return Key(self._identify(genome), rung, replica)

@@ -9,7 +9,7 @@ further than to some rung has no turns above it: its machine may be too small.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable
 
 from .base import Birth, Event, Finished, Key, Taken, key_of
@@ -29,7 +29,8 @@ class Company:
     """The authors of the last trusted results and their rungs, and what others work on now."""
 
     def __init__(self) -> None:
-        self._lately = deque[tuple[str | None, int]](maxlen=LATELY)  # None for own results
+        self._lately: dict[tuple[str | None, Key], None] = {}  # None for own results, once each
+        self._there: dict[int, set[str]] = {}  # by rung, as of the last of them
         self._taken: dict[str, set[Key]] = {}
         self.met = False
         """Whether anybody else was ever heard of."""
@@ -41,7 +42,10 @@ class Company:
                 author = None if asked is None else asked.birth.author
                 self.met = self.met or author is not None
                 if weight >= TRUSTED:
-                    self._lately.append((author, result.rung))
+                    self._lately[author, key_of(result)] = None
+                    while len(self._lately) > LATELY:
+                        del self._lately[next(iter(self._lately))]
+                    self._there.clear()
                 if author in self._taken:
                     self._taken[author].discard(key_of(result))
             case Taken(author, works):
@@ -78,7 +82,10 @@ class Company:
 
     def _others(self, rung: int) -> set[str]:
         """Return the others who are there but for those who seem not to train to *rung*."""
-        above = [author for author, reached in self._lately if reached >= rung]
-        share, did = len(above) / max(1, len(self._lately)), set(above)
-        done = Counter(author for author, _ in self._lately if author is not None)
-        return {name for name, count in done.items() if name in did or share * count < FEW}
+        if rung not in self._there:
+            above = [author for author, work in self._lately if work.rung >= rung]
+            share, did = len(above) / max(1, len(self._lately)), set(above)
+            done = Counter(author for author, _ in self._lately if author is not None)
+            found = {name for name, count in done.items() if name in did or share * count < FEW}
+            self._there[rung] = found
+        return self._there[rung]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from random import Random
 
 from ..evaluator.result import Result
-from .base import Asked, Assignment, Birth, Event, Expired, Finished, Search
+from .base import Asked, Assignment, Birth, Event, Expired, Finished, Key, Search, key_of
 from .replay import replay
 from .simulation import simulate
 
@@ -160,9 +160,8 @@ class SearchContract(ABC):
         log = self._run(workers=8, deaths=0.1)
         return log[: len(log) // 2]
 
-    def _work(self, assignment: Assignment) -> tuple[str, int, int]:
-        result = self.evaluate(assignment)
-        return result.genome, result.rung, result.replica
+    def _work(self, assignment: Assignment) -> Key:
+        return key_of(self.evaluate(assignment))
 
     def _assert_same(self, one: Search, other: Search) -> None:
         for number in range(5):

@@ -101,10 +101,10 @@ class BracketSearch:
     @property
     def done(self) -> bool:
         """Whether nobody works and there is nothing more to ask."""
-        if self.work.pending or self._next(PROBE, BOUNDLESS) is not None:
+        others = self._reach.limited and self.population.births < self.births
+        if self.work.pending or (others and not self._closed):
             return False
-        others = self._reach.limited and not self._closed
-        return not (others and self.population.births < self.births)
+        return self._next(PROBE, BOUNDLESS) is None
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Propose work that was given up, a promotion, or a new genome; None when all is asked."""
@@ -131,8 +131,7 @@ class BracketSearch:
                     pass
 
     def _again(self, birth: Birth, reach: Reach) -> Assignment | None:
-        several = self.work.expired.values()
-        lapsed = next((each for each in several if reach.fits(each.genome, each.rung)), None)
+        lapsed = self.work.lapsed(reach.fits)
         return lapsed and replace(lapsed, birth=birth)
 
     def _promote(self, birth: Birth, reach: Reach) -> Assignment | None:

@@ -35,25 +35,27 @@ class Reach:
     @property
     def limited(self) -> bool:
         """Whether anything may be beyond the machine."""
-        return self.able is not UNLIMITED
+        return self.able != UNLIMITED
 
     def hear(self, able: Able) -> None:
         """Note what the machine can do from here on."""
-        self.able = UNLIMITED if able == UNLIMITED else able
+        self.able = able
 
     def fits(self, genome: Genome, rung: int) -> bool:
         """Return whether the machine can train *genome* to *rung*."""
-        if not self.limited:
-            return True
-        need, able = self._need(genome, rung), self.able
-        return _within(need.memory_bytes, able.memory_bytes) and _within(
-            need.operations, able.operations
-        )
+        return not self.limited or within(self._need(genome, rung), self.able)
 
 
 BOUNDLESS = Reach(lambda genome, rung: Need(0, 0))
 """The reach of a machine of which nothing is known: everything."""
 
 
-def _within(need: float, most: float | None) -> bool:
+def within(need: Need, able: Able) -> bool:
+    """Return whether a machine can do what a training needs."""
+    return _at_most(need.memory_bytes, able.memory_bytes) and _at_most(
+        need.operations, able.operations
+    )
+
+
+def _at_most(need: float, most: float | None) -> bool:
     return most is None or need <= most

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
-from .base import Assignment, Birth, Key
+from ..genome.graph import Genome
+from .base import Assignment, Birth, Finished, Key, key_of
+from .scores import TRUSTED
 
 
 class Work:
@@ -32,6 +34,11 @@ class Work:
     def expired(self) -> Mapping[Key, Assignment]:
         """The assignments that all their workers gave up, to be asked again."""
         return MappingProxyType(self._expired)
+
+    def lapsed(self, fits: Callable[[Genome, int], bool]) -> Assignment | None:
+        """Return the first of the expired whose genome *fits* at its rung, None if none does."""
+        several = self._expired.values()
+        return next((each for each in several if fits(each.genome, each.rung)), None)
 
     def taken(self, key: Key) -> bool:
         """Whether the work was ever asked for or answered."""
@@ -77,3 +84,25 @@ class Work:
         self._waiting.pop(key, None)
         self._pending.pop(key, None)
         self._expired.pop(key, None)
+
+
+class Answers:
+    """Who answered which work as far as trust goes now: it may be taken back."""
+
+    def __init__(self) -> None:
+        self._by: dict[Key, set[str | None]] = {}
+
+    def hear(self, event: Finished) -> bool | None:
+        """Return True where the work is answered by this, False where it is open again by it.
+
+        None where it changes nothing: the claim of a stranger, or others answered as well.
+        """
+        by = self._by.setdefault(key_of(event.result), set())
+        author = event.asked and event.asked.birth.author
+        if event.weight >= TRUSTED:
+            by.add(author)
+            return True
+        if author not in by:
+            return None
+        by.remove(author)
+        return None if by else False

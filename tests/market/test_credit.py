@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.cost import Costs
-from praxis_evolve.market.credit import PASSES, PROVEN, Account, accounts, nearest, price_of
+from praxis_evolve.market import credit
+from praxis_evolve.market.credit import PASSES, PROVEN, Account, Price, nearest, price_of
 from praxis_evolve.market.evidence import APART
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.tally import ERRING, STANDING, TOLERANCE
+from praxis_evolve.market.trust import Trust
 from praxis_evolve.market.witness import Witness
 
 RUN = "ef" * 32
@@ -69,7 +71,23 @@ def says(author: Identity, *claims: Said) -> list[Record]:
 def seen(early: Iterable[Record] = (), *own: Identity) -> Witness:
     """A witness who asked for everything after it had heard of the *early* records."""
     ids = frozenset(record.id for record in early)
-    return Witness(frozenset(each.author for each in own or (ME,)), ids, ids, {}, {})
+    return Witness(frozenset(each.author for each in own or (ME,)), ids, ids, {}, {}, {})
+
+
+def accounts(
+    records: Sequence[Record], seen: Witness, price: Price, line: Collection[str] = ()
+) -> list[Account]:
+    """Credit where the log says of each record what trust does: the early ones first, then own."""
+
+    def place(record: Record) -> tuple[int, str, int, str]:
+        later = 1 + (record.author not in seen.own)
+        return (
+            0 if record.id in seen.early else later, record.author, record.seq, record.id,
+        )  # fmt: skip
+
+    heard = sorted(records, key=place)
+    weights = Trust(heard, min(seen.own, default=""), seen.own).weights()
+    return credit.accounts(records, replace(seen, weights=weights), price, line=line)
 
 
 def price(result: Result) -> float:
@@ -212,7 +230,9 @@ def test_what_is_believed_unchecked_is_trusted_but_no_credit_and_goes_when_its_a
 
 def test_who_never_asked_sees_what_names_agree_on_and_nothing_else():
     theirs = [record for author in (ONE, TWO) for record in says(author, *BASE, Said(3))]
-    for account in accounts(theirs, Witness(frozenset(), frozenset(), frozenset(), {}, {}), price):
+    for account in accounts(
+        theirs, Witness(frozenset(), frozenset(), frozenset(), {}, {}, {}), price
+    ):
         assert account.agreed == 4.0
         assert account.credit == account.trusted == 0.0
 
@@ -247,7 +267,7 @@ def test_who_brought_or_bred_an_ancestor_of_the_best_has_a_part_in_it():
     line = {genome(4): frozenset({genome(3), genome(1)}), genome(3): frozenset({genome(1)})}
     bred = {genome(number): frozenset({ME.author}) for number in (3, 4)}
     early = frozenset(record.id for record in theirs)
-    witness = Witness(frozenset({ME.author}), early, early, bred, line)
+    witness = Witness(frozenset({ME.author}), early, early, bred, line, {})
     best = witness.line(genome(4))
     found = by_author(accounts([*mine, *theirs, *late], witness, price, line=best))
     parts = {name: account.ancestors for name, account in found.items()}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -348,5 +349,38 @@ def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_p
     assert [e for e in ledger.events(RUN) if isinstance(e, Taken)] == [
         Taken(other.author, (work,)), Taken(other.author, ()),
     ]  # fmt: skip
+    there.close()
+    ledger.close()
+
+
+def test_what_comes_in_while_weights_are_logged_is_weighed_at_the_next_look(tmp_path: Path) -> None:
+    ledger, me, other = begun(tmp_path), Identity.new(), Identity.new()
+    lease = acquire(ledger.store, RUN, now=0.0)
+    journal = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0)
+    plan, there = Plan(MANIFEST, CATALOG), begun(tmp_path / "there")
+    records, own = list[Record](), list[tuple[Assignment, Result]]()
+    for number in range(2):
+        birth = Birth("r", me.author, number)
+        assignment = Assignment(plan.space.sample(Random(number), f"{number}"), 100, 0, birth)
+        result = invented(Job(assignment.genome, 100, 0))
+        there.append_asked(RUN, assignment)
+        ledger.append_asked(RUN, assignment)
+        own.append((assignment, result))
+        noisy = replace(result, bits_per_byte=(result.bits_per_byte or 0.0) + 1e-5)
+        records.append(there.publish(RUN, other, noisy))
+    ledger.merge(RUN, records[:1])
+    for _, result in own:
+        ledger.publish(RUN, me, result)
+    append = ledger.append_weights
+
+    def meanwhile(*arguments: Any, **named: Any) -> None:
+        append(*arguments, **named)
+        ledger.merge(RUN, records[1:])
+
+    ledger.append_weights = meanwhile  # type: ignore[method-assign]
+    journal.heard()
+    ledger.append_weights = append  # type: ignore[method-assign]
+    weights = [e.weight for e in journal.heard() if isinstance(e, Finished)]
+    assert weights == [1.0], "it says what this peer measured, too"
     there.close()
     ledger.close()

@@ -8,7 +8,6 @@ from random import Random
 import pytest
 
 from praxis_evolve.evaluator.ladder import Ladder
-from praxis_evolve.market import evidence
 from praxis_evolve.search.asynchronous import AsynchronousSearch
 from praxis_evolve.search.audits import APART, AUDIT, DULL, SHARE, Audits
 from praxis_evolve.search.base import Able, Asked, Assignment, Birth, Closed, Expired, Finished
@@ -66,6 +65,20 @@ def test_what_is_trusted_or_refuted_meanwhile_is_left(weight: float) -> None:
     stage = audits()
     stage.tell([claim(1), replace(claim(1), weight=weight)])
     assert not asks(stage)
+
+
+def test_what_is_trusted_no_more_is_looked_at_again_and_keeps_nobody_else_s_claim_out() -> None:
+    stage, low = audits(), claim(1, bits=0.1)
+    stage.tell([low])
+    assert asks(stage)
+    stage.tell([replace(low, weight=1.0)])
+    assert not asks(stage)
+    for number in range(2, 8):
+        stage.tell([Finished(replace(TOY.evaluate(asked_of(number)), bits_per_byte=3.0))])
+    stage.tell([replace(low, weight=0.25)])
+    assert {TOY.identify(offer.genome) for offer in asks(stage)} == {low.result.genome}
+    stage.tell([replace(low, weight=0.0), claim(9, bits=2.9)])
+    assert {offer.genome for offer in asks(stage)} == {asked_of(9).genome}
 
 
 def test_only_what_would_be_promoted_is_looked_at_and_some_by_lot() -> None:
@@ -146,7 +159,6 @@ def by(author: str, event: Finished) -> Finished:
 
 
 def test_what_was_just_heard_is_not_looked_at_yet() -> None:
-    assert APART == evidence.APART
     stage, own = audits(), Finished(replace(TOY.evaluate(asked_of(0)), rung=7))
     stage.tell([claim(1)])
     for _ in range(APART):

@@ -106,8 +106,8 @@ def test_who_does_nothing_any_more_loses_its_turns_by_own_results() -> None:
     company, me = Company(), Birth("r", "me", 0)
     company.tell(of("gone"))
     assert not all(company.turn(me, f"{n}", 300) for n in range(50))
-    for _ in range(LATELY):
-        company.tell(Finished(of("me").result))
+    for number in range(LATELY):
+        company.tell(Finished(of("me", number).result))
     assert all(company.turn(me, f"{n}", 300) for n in range(50))
 
 
