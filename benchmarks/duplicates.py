@@ -28,21 +28,17 @@ from typing import Literal
 
 from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
 from praxis_evolve.benchmarks.liars import RUNGS, Landscape, manifest
+from praxis_evolve.cli.flying import LINGER
 from praxis_evolve.market.manifest import Manifest
+from praxis_evolve.market.swarm.gossip import PERIOD
 from praxis_evolve.search.base import Assignment, Key
 from praxis_evolve.search.species import Species
 
 SECOND = 1.0
 """What a record, or word of what is worked on, takes to another peer."""
 
-PERIOD = 10.0
-"""Seconds between rounds of gossip."""
-
 IDLE = 2.0
 """Seconds until a peer that had nothing to do looks again."""
-
-LINGER = 30.0
-"""The seconds that a work is told of once it is done."""
 
 
 class Worker(Peer):
@@ -55,13 +51,8 @@ class Worker(Peer):
 
     def begin(self, at: float) -> Assignment | None:
         """Ask for a work and hand it out."""
-        search = self.plan.search
-        search.tell(self.journal.heard())
-        assignment = search.ask(self.birth)
+        assignment = self.asked()
         if assignment is not None:
-            self.birth = replace(self.birth, number=self.birth.number + 1)
-            search.tell(self.journal.asked(assignment))
-            self.origins.append(assignment.origin)
             self.flights[self.work_of(assignment)] = float("inf")
         self.flights = {work: until for work, until in self.flights.items() if until > at}
         return assignment
@@ -71,8 +62,7 @@ class Worker(Peer):
         result = landscape.measured(assignment)
         if assignment.replica > 0:
             result = replace(result, test_bits_per_byte=result.bits_per_byte)
-        self.journal.finished(result)
-        self.plan.search.tell(self.journal.heard())
+        self.publish(result)
         self.flights[self.work_of(assignment)] = at + LINGER
 
     def work_of(self, assignment: Assignment) -> Key:

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from praxis_evolve.benchmarks.identities import identity_of
 from praxis_evolve.benchmarks.liars import CATALOG, LIE, RUNGS, Landscape
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.market.claims import Claims
 from praxis_evolve.market.drive import LedgerJournal
-from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import acquire
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.swarm.replica import LedgerReplica
-from praxis_evolve.search.base import Birth
+from praxis_evolve.search.base import Assignment, Birth
 
 
 class Peer:
@@ -26,8 +23,7 @@ class Peer:
 
     def __init__(self, folder: Path, number: int, of: Manifest, *, lies: bool) -> None:
         folder.mkdir()
-        key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{number}".encode()).digest())
-        self.identity = Identity(key.public_key().public_bytes_raw().hex(), key)
+        self.identity = identity_of(number)
         self.ledger = Ledger.open(f"sqlite:///{folder / 'store.db'}", catalog=CATALOG)
         self.lies = lies
         digest = self.ledger.create_run("run", of.to_dict()).digest
@@ -40,23 +36,32 @@ class Peer:
         self.journal = LedgerJournal(self.ledger, "run", self.identity, lease, lambda: 0.0)
         self.birth = Birth(digest, self.identity.author, 0)
 
-    def work(self, landscape: Landscape) -> bool:
-        """Ask for one work and publish what it comes to; return whether there was any."""
+    def asked(self) -> Assignment | None:
+        """Hear what came in, and ask for a work; a liar hands out no audit."""
         search = self.plan.search
         search.tell(self.journal.heard())
         assignment = search.ask(self.birth)
-        if assignment is None:
-            return False
-        self.birth = replace(self.birth, number=self.birth.number + 1)
-        if self.lies and assignment.origin == "audit":
-            return True
-        search.tell(self.journal.asked(assignment))
+        if assignment is not None:
+            self.birth = replace(self.birth, number=self.birth.number + 1)
+            if not (self.lies and assignment.origin == "audit"):
+                search.tell(self.journal.asked(assignment))
+                self.origins.append(assignment.origin)
+        return assignment
+
+    def publish(self, result: Result) -> None:
+        """Publish what a work came to."""
+        self.journal.finished(result)
+        self.plan.search.tell(self.journal.heard())
+
+    def work(self, landscape: Landscape) -> bool:
+        """Ask for one work and publish what it comes to; return whether there was any."""
+        assignment = self.asked()
+        if assignment is None or (self.lies and assignment.origin == "audit"):
+            return assignment is not None
         result = landscape.measured(assignment)
         if self.lies:
             result = replace(result, bits_per_byte=max(0.1, (result.bits_per_byte or 0.0) - LIE))
-        self.origins.append(assignment.origin)
-        self.journal.finished(result)
-        search.tell(self.journal.heard())
+        self.publish(result)
         return True
 
     def best(self) -> Result | None:

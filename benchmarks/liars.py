@@ -34,8 +34,7 @@ from random import Random
 from statistics import fmean, median
 from typing import Any, Literal
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from praxis_evolve.benchmarks.identities import identity_of
 from praxis_evolve.benchmarks.rows import add_row, end_line
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.job import seed_of
@@ -43,7 +42,6 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.identity import identify
 from praxis_evolve.genome.traits import Trait
-from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.log import PEER
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
@@ -125,8 +123,7 @@ class Peer:
     """A peer with a log, a search and a trust of its own, all in memory."""
 
     def __init__(self, number: int, of: Manifest, kind: Kind) -> None:
-        key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{number}".encode()).digest())
-        self.identity = Identity(key.public_key().public_bytes_raw().hex(), key)
+        self.identity = identity_of(number)
         self.kind: Kind = kind
         self.plan = Plan(of, CATALOG)
         self.reckoning = Reckoning(self.identity.author, secret=f"{number}")

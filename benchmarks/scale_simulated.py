@@ -9,22 +9,19 @@ all peers; signatures, genomes and chains each peer looks at by itself.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from random import Random
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
+from praxis_evolve.benchmarks.identities import identity_of
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.job import seed_of
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.identity import identify
 from praxis_evolve.market.claims import Claims
-from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.record import Record
@@ -120,9 +117,7 @@ class Peer:
     """A peer with a ledger in memory, which gossips until it is killed."""
 
     def __init__(self, network: Network, number: int, check: Check) -> None:
-        secret = hashlib.sha256(f"{number}".encode()).digest()
-        key = Ed25519PrivateKey.from_private_bytes(secret)
-        self.identity = Identity(key.public_key().public_bytes_raw().hex(), key)
+        self.identity = identity_of(number)
         self.name = f"p{number:06}"
         self.ledger = Ledger.open("sqlite:///:memory:", catalog=CATALOG, now=lambda: 1000.0)
         self.ledger.create_run(RUN, MANIFEST.to_dict())

@@ -31,9 +31,14 @@ class Identity:
     _key: Ed25519PrivateKey = field(repr=False, compare=False)
 
     @classmethod
+    def of(cls, key: Ed25519PrivateKey) -> Identity:
+        """Return the identity of a key."""
+        return cls(key.public_key().public_bytes_raw().hex(), key)
+
+    @classmethod
     def new(cls) -> Identity:
         """Return a fresh identity that is in no file."""
-        return _of(Ed25519PrivateKey.generate())
+        return cls.of(Ed25519PrivateKey.generate())
 
     @classmethod
     def load_or_create(cls, path: Path | None = None) -> Identity:
@@ -50,7 +55,7 @@ class Identity:
             if not place.exists():
                 create_secret(place, _pem(Ed25519PrivateKey.generate()))
             _refuse_public(place)
-            return _of(_parsed(place))
+            return cls.of(_parsed(place))
         except OSError as error:
             raise IdentityError(
                 f"the identity file {place} cannot be used: {error.strerror or error}; "
@@ -76,10 +81,6 @@ def default_path(environ: Mapping[str, str] = os.environ) -> Path:
     """Return the identity file: what PRAXIS_IDENTITY says, or ``~/.praxis-evolve/identity``."""
     named = environ.get(VARIABLE)
     return Path(named).expanduser() if named else Path.home() / ".praxis-evolve" / "identity"
-
-
-def _of(key: Ed25519PrivateKey) -> Identity:
-    return Identity(key.public_key().public_bytes_raw().hex(), key)
 
 
 def _pem(key: Ed25519PrivateKey) -> bytes:

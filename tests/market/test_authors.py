@@ -21,7 +21,7 @@ RESULT = Result("ab" * 32, "cd" * 32, 1000, 0, 7, 2.5)
 
 def named(number: int) -> Identity:
     key = Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))
-    return Identity(key.public_key().public_bytes_raw().hex(), key)
+    return Identity.of(key)
 
 
 def says(number: int, bits: dict[int, float], *, device: str = "cpu") -> list[Record]:

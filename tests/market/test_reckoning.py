@@ -27,7 +27,7 @@ RESULT = Result("ab" * 32, "cd" * 32, 1000, 0, 7, 2.5)
 @cache
 def named(number: int) -> Identity:
     key = Ed25519PrivateKey.from_private_bytes(bytes([number] * 32))
-    return Identity(key.public_key().public_bytes_raw().hex(), key)
+    return Identity.of(key)
 
 
 def log(seed: int, length: int, *, forks: bool = True) -> list[Record]:

@@ -178,7 +178,7 @@ def test_what_breaks_a_rule_is_refused(path: str, value: object, said: str):
 def test_a_record_that_names_no_weights_is_what_it_ever_was():
     """Body and id as the first version of the form had them, so no chain and no id is another."""
     key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"1").digest())
-    author = Identity(key.public_key().public_bytes_raw().hex(), key)
+    author = Identity.of(key)
     record = sign(
         replace(RESULT, inherited_tokens=90), author, run="ef" * 32, seq=0, prev=FIRST,
         catalog="00" * 32, program="0.1.0",

@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from praxis_evolve.evaluator.job import seed_of
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
@@ -37,12 +35,6 @@ def measured(genome: Genome, *, rung: int = 100, replica: int = 0) -> Result:
         name.genome, name.architecture, rung, replica, seed_of(MANIFEST.task_digest, replica),
         2 + lot / 16**8, costs=SPACE.costs(genome), curve=((rung // 2, 4.0), (rung, 3.0)),
     )  # fmt: skip
-
-
-def identity_of(number: int) -> Identity:
-    """The same identity each time, so that what is simulated replays."""
-    key = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(f"{number}".encode()).digest())
-    return Identity(key.public_key().public_bytes_raw().hex(), key)
 
 
 class Author:
