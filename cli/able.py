@@ -27,6 +27,7 @@ from ..reports.quantities import amount, duration, size
 from ..search.base import Able
 from .errors import CliError, Code
 from .output import event_json, notice
+from .resources import part_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,11 +45,21 @@ LEAST_STEPS = 8
 
 @dataclass(frozen=True)
 class Machine:
-    """What the machine has for a run: its device, its workers, and the most memory of each."""
+    """What the machine has for a run: device, workers, the most memory of each, and its GPUs."""
 
     device: str
     workers: int
     limit_bytes: int
+    gpus: tuple[int, ...] = (0,)
+
+    @property
+    def name(self) -> str:
+        """The device as it is sold; of several GPUs the first, which is what is proven."""
+        if self.device == "cpu":
+            return f"{platform.node()} {platform.machine()} {platform.processor()}"
+        import torch
+
+        return torch.cuda.get_device_name(self.gpus[0])
 
 
 def able(plan: Plan, machine: Machine, how: How) -> Able:
@@ -65,7 +76,9 @@ def able(plan: Plan, machine: Machine, how: How) -> Able:
         if not (how.quiet or how.json):
             notice("proof       this machine trains the golden genome and is timed")
         with tempfile.TemporaryDirectory(prefix="praxis-") as folder:
-            found = proof(sample, plan.catalog, Path(folder), device=machine.device)
+            found = proof(
+                sample, plan.catalog, Path(folder), device=machine.device, gpu=machine.gpus[0]
+            )
         _require_sound(found)
         _keep(found, place)
     fit = Fit(plan, machine, found)
@@ -84,7 +97,8 @@ class Fit:
     def __init__(self, plan: Plan, machine: Machine, found: Proof) -> None:
         self._plan, self._machine, self._found = plan, machine, found
         manifest = plan.manifest
-        self.limit = min(machine.limit_bytes, _memory_of(machine))
+        part = part_of(machine.device, machine.workers, machine.gpus)
+        self.limit = min(machine.limit_bytes, part)
         self.room = max(0, self.limit - found.held_bytes)
         self.able = Able(
             memory_bytes=self.room, operations=manifest.seconds * found.operations_per_second
@@ -194,26 +208,6 @@ def _usual(plan: Plan) -> Genome:
     return llama(plan.space, layers=plan.manifest.layers)
 
 
-def _memory_of(machine: Machine) -> int:
-    """Return the memory that each worker has if all take the same."""
-    if machine.device != "cpu":
-        import torch
-
-        free_and_total: tuple[int, int] = torch.cuda.mem_get_info(0)
-        return free_and_total[1]
-    import psutil
-
-    return psutil.virtual_memory().total // machine.workers
-
-
-def _device_name(device: str) -> str:
-    if device == "cpu":
-        return f"{platform.node()} {platform.machine()} {platform.processor()}"
-    import torch
-
-    return torch.cuda.get_device_name(0)
-
-
 def _require_sound(found: Proof) -> None:
     """Refuse a machine whose numbers others would find wrong.
 
@@ -239,7 +233,7 @@ def _place(plan: Plan, sample: Sample, machine: Machine) -> Path:
     names = sorted({part.name for part in golden_genome(plan.catalog).parts()})
     names += [part.name for part in sample.genome.parts()]
     key = (
-        __version__, version("torch"), _device_name(machine.device), machine.limit_bytes,
+        __version__, version("torch"), machine.name, machine.limit_bytes,
         [plan.catalog.sources[name] for name in names], plan.identify(sample.genome),
         sample.context, sample.batch, sample.steps,
     )  # fmt: skip

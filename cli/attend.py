@@ -16,7 +16,8 @@ from .machine import Machine
 from .settings import parse_amount
 
 if TYPE_CHECKING:
-    from .progress import Display, Status
+    from .display import Display
+    from .progress import Status
     from .settings import RunSettings
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ..market.lease import Process
+from ..market.secret_file import create_secret
 from .conditions import Pause
 
 STATE, ORDER = "control.json", "order.json"
@@ -59,10 +59,10 @@ class Channel:
         """
         said = {"process": asdict(self._own), "pause": None if pause is None else asdict(pause)}
         with suppress(OSError):
-            self._told = _put(self._folder / STATE, said, over=True)
+            self._told = create_secret(self._folder / STATE, _bytes(said), over=True)
 
     def orders(self) -> Iterator[Order]:
-        """Yield the order that came, if one did; what is not for this process is removed.
+        """Yield the order that came, if one did; one for another process that lives is left to it.
 
         The first look says that this process works: before, another one may.
         """
@@ -72,16 +72,24 @@ class Channel:
         if not path.exists():
             return
         said = _read(path)
+        if self._is_of_another(said):
+            return
         path.unlink(missing_ok=True)
         if _process(said) == self._own:
             with suppress(ValueError):
                 yield Order(said.get("order"))
 
     def close(self) -> None:
-        """Say nothing more, if anything was said."""
-        for name in (STATE, ORDER) if self._told else ():
+        """Say nothing more, if anything was said; what is of another process that lives stays."""
+        for path in (self._folder / STATE, self._folder / ORDER) if self._told else ():
             with suppress(OSError):
-                (self._folder / name).unlink(missing_ok=True)
+                if not self._is_of_another(_read(path)):
+                    path.unlink(missing_ok=True)
+
+    def _is_of_another(self, said: Mapping[str, Any]) -> bool:
+        """Whether a file is of another process, or for one, that may still live."""
+        process = _process(said)
+        return process is not None and process != self._own and not process.gone()
 
 
 def working(folder: Path) -> Working | None:
@@ -100,7 +108,7 @@ def working(folder: Path) -> Working | None:
 def leave(folder: Path, process: Process, order: Order) -> bool:
     """Leave an order for a process; False where another one waits still."""
     said = {"process": asdict(process), "order": order.value}
-    return _put(folder / ORDER, said, over=False)
+    return create_secret(folder / ORDER, _bytes(said))
 
 
 def taken(folder: Path) -> bool:
@@ -113,22 +121,8 @@ def withdraw(folder: Path) -> None:
     (folder / ORDER).unlink(missing_ok=True)
 
 
-def _put(path: Path, said: Mapping[str, object], *, over: bool) -> bool:
-    """Write a file that only its owner can read, whole or not at all; False if one is there."""
-    aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-    handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(handle, "w") as file:
-            json.dump(said, file)
-        if over:
-            os.replace(aside, path)
-        else:
-            os.link(aside, path)
-    except FileExistsError:
-        return False
-    finally:
-        aside.unlink(missing_ok=True)
-    return True
+def _bytes(said: Mapping[str, object]) -> bytes:
+    return json.dumps(said).encode()
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,14 +10,13 @@ import stat
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
 from .conditions import bytes_text
 from .errors import CliError
-from .resources import usable_cores
+from .resources import usable_cores, usable_memory
 from .settings import RunSettings, layered, memory_of
 
 GIB = 1 << 30
@@ -28,9 +27,6 @@ PYTHON = (3, 11)
 
 DRIVERS = Path("/dev")
 """Where a driver of NVIDIA puts its GPUs, whether torch can use them or not."""
-
-LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""Where Linux keeps the memory that a container may take, by its two versions of control groups."""
 
 
 @dataclass(frozen=True)
@@ -137,21 +133,13 @@ def limit(settings: RunSettings) -> Check:
     """
     import psutil
 
-    workers, total = settings.workers or usable_cores(), psutil.virtual_memory().total
-    each, most = memory_of(settings.memory_limit, total // workers), min(total, _container(total))
+    workers, most = settings.workers or usable_cores(), usable_memory()
+    each = memory_of(settings.memory_limit, most // workers)
     held = psutil.Process().memory_info().rss  # a system that cannot say so is a finding
     text = f"{workers} x {bytes_text(each)} for workers of {bytes_text(most)}, measured by each"
     if workers * each + held > most:
         return Check("limit", "warn", text, "give fewer --workers, or --memory-limit MAX/2")
     return Check("limit", "ok", text)
-
-
-def _container(total: int) -> int:
-    """Return the bytes that the container of this process may take, where Linux says so."""
-    for path in LIMITS:
-        with suppress(OSError, ValueError):
-            return int(path.read_text())
-    return total
 
 
 def catalog_here() -> Check:

@@ -124,8 +124,8 @@ class Clock:
     def _look(self) -> None:
         """Look whether to pause; what cannot be waited for ends the call."""
         pause = Pause("owner", "its owner said so", "resume") if self._held else self.hindered()
-        if pause is not None and pause.ends:
-            self._ending, self.ended = self._ending or Wish.FINISH, pause
+        if pause is not None and pause.ends and self._ending is None:
+            self._ending, self.ended = Wish.FINISH, pause
         if self._ending is not None:
             pause = None
         changed = (pause and pause.by) != (self.pause and self.pause.by)

@@ -90,8 +90,8 @@ def hindrance(terms: Terms, facts: Facts) -> Pause | None:
         charge = "" if facts.charge is None else f" ({facts.charge:.0f} %)"
         return Pause("battery", f"on battery{charge}; --on-battery yes works on", "plugged in")
     if terms.idle is not None and facts.unused is not None and facts.unused < terms.idle:
-        left = span_text(terms.idle - facts.unused)
-        return Pause("use", f"the machine is used: {facts.usage}", f"unused for {left} more")
+        until = f"unused for {span_text(terms.idle)}"  # true as long as the pause is
+        return Pause("use", f"the machine is used: {facts.usage}", until)
     return None
 
 

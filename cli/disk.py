@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..evaluator.job import WEIGHTS
+
 CHECKPOINTS = "*.stable.safetensors"
 """In ``weights/``: whoever needs one that is gone trains it again, to the same bits."""
 
@@ -52,7 +54,7 @@ def _files(folder: Path, store: str) -> Iterator[tuple[float, int, Path]]:
 
 
 def _checkpoints(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    return _sizes((folder / "weights").glob(CHECKPOINTS))
+    return _sizes((folder / WEIGHTS).glob(CHECKPOINTS))
 
 
 def _sizes(paths: Iterator[Path]) -> Iterator[tuple[float, int, Path]]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from ..market.swarm.orders import Fetches
 from .errors import CliError, Code
@@ -17,6 +17,7 @@ from .options import HERE
 from .output import answer, event_json, notice
 
 if TYPE_CHECKING:
+    from ..market.swarm.parent import Told
     from ..market.swarm.process import NodeProcess
     from .reach import Reach
 
@@ -37,8 +38,6 @@ FREEING = 5.0
 
 LOOK = 0.1
 
-Told = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class RunOf:
@@ -55,7 +54,7 @@ class Node:
     """The process beside this one that holds the records of a run together with others'.
 
     ``silent`` keeps what happens to it from the terminal until it is up; ``heard`` is when it said
-    something last, by the monotonic clock.
+    last what others work on, by the monotonic clock.
     """
 
     run: RunOf
@@ -98,7 +97,8 @@ class Node:
 
     def hear(self, said: Told) -> None:
         """Take a line of the process; called in a thread of its own."""
-        self.heard = time.monotonic()
+        if said["event"] == "flights":  # one that keeps dying says much, but not that
+            self.heard = time.monotonic()
         self.fetches.hear(said)
         if said["event"] == "failed" and not (self.silent or self.quiet):
             notice(f"node        {said['reason']}; it is started again")

@@ -10,6 +10,9 @@ from typer.core import TyperCommand
 
 from .errors import CliError, Code
 
+SEARCH, EVALUATION, SWARM, OUTPUT = "Search", "Evaluation", "Swarm", "Output"
+"""The groups of the options of ``run``."""
+
 GENOME = Annotated[
     str, typer.Argument(metavar="ID", help="Id of a genome, its start, or a baseline's name.")
 ]
@@ -21,6 +24,48 @@ STORE = Annotated[
 REPLICA = Annotated[int | None, typer.Option(help="Which training, by its replica.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+EVENTS = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object an event.", rich_help_panel=OUTPUT)
+]
+QUIET = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
+]
+REPORT = Annotated[bool, typer.Option(help="Write the page at the end.", rich_help_panel=OUTPUT)]
+
+SEED = Annotated[
+    int | None, typer.Option(help="Seed of the search. [1337]", rich_help_panel=SEARCH)
+]
+MINUTES = Annotated[
+    float | None,
+    typer.Option(help="End about then; time is kept for the finals.", rich_help_panel=SEARCH),
+]
+MAX_EVALS = Annotated[
+    int | None,
+    typer.Option(help="End the search after so many evaluations here.", rich_help_panel=SEARCH),
+]
+DEVICE = Annotated[
+    str | None, typer.Option(help="auto, cpu or cuda. [auto]", rich_help_panel=EVALUATION)
+]
+WORKERS = Annotated[
+    int | None,
+    typer.Option(help="Evaluations at once. [a core or a GPU each]", rich_help_panel=EVALUATION),
+]
+MEMORY_LIMIT = Annotated[
+    str | None,
+    typer.Option(
+        help="Most memory of one worker; MAX is its part of the machine, as in MAX/2. [4G]",
+        rich_help_panel=EVALUATION,
+    ),
+]
+LISTEN = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[HOST:PORT]",
+        help="Let others join here, and print how they do: 0.0.0.0:4001 for a LAN. "
+        "[127.0.0.1 and a free port: this machine alone]",
+        rich_help_panel=SWARM,
+    ),
+]
 GPUS = Annotated[
     str | None,
     typer.Option(metavar="N[,N...]", help="Use only these GPUs, such as 0,2; all unless given."),
@@ -37,6 +82,13 @@ IDLE = Annotated[
         "cores for so long, such as 3m.",
     ),
 ]
+ON_BATTERY = Annotated[
+    str | None,
+    typer.Option(
+        metavar="yes|no",
+        help="Work without a plug, too; run does unless told otherwise, peer does not.",
+    ),
+]
 DISK = Annotated[
     str | None,
     typer.Option(
@@ -48,13 +100,11 @@ DISK = Annotated[
 ONCE = Annotated[
     bool | None, typer.Option("--once", help="End with the first evaluation, shared and stored.")
 ]
-FLEET = Annotated[
+UNSEEN = "For machines nobody looks at: JSON lines, no keys, code 10 where nothing is left to do"
+FLEET = Annotated[bool, typer.Option("--fleet", help=f"{UNSEEN}.", rich_help_panel=OUTPUT)]
+FLEET_OF_PEERS = Annotated[
     bool,
-    typer.Option(
-        "--fleet",
-        help="For machines nobody looks at: JSON lines, no keys, joins again and again, and ends "
-        "with code 10 where nothing is left to do.",
-    ),
+    typer.Option("--fleet", help=f"{UNSEEN}; joins again and again.", rich_help_panel=OUTPUT),
 ]
 
 HERE = "127.0.0.1:0"

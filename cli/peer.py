@@ -12,7 +12,25 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import CliError, Code
-from .options import DISK, FLEET, GPUS, HOURS, IDLE, ONCE, STORE
+from .options import (
+    DEVICE,
+    DISK,
+    EVENTS,
+    FLEET_OF_PEERS,
+    GPUS,
+    HOURS,
+    IDLE,
+    LISTEN,
+    MAX_EVALS,
+    MEMORY_LIMIT,
+    MINUTES,
+    ON_BATTERY,
+    ONCE,
+    QUIET,
+    REPORT,
+    STORE,
+    WORKERS,
+)
 from .output import event_json, notice
 from .reach import ANNOUNCE, RELAYED, UPNP, Reach
 
@@ -33,14 +51,6 @@ JOIN = Annotated[
         help="What run --listen printed, or @FILE with it, or the name of a run in the own store.",
     ),
 ]
-LISTEN = Annotated[
-    str | None,
-    typer.Option(
-        metavar="[HOST:PORT]",
-        help="Let others join here, too, and print how: 0.0.0.0:4001 for a LAN. "
-        "[127.0.0.1 and a free port: this machine alone]",
-    ),
-]
 RUN_NAME = Annotated[
     str | None, typer.Option(help="Name of the run here, if not that of its digest.")
 ]
@@ -52,37 +62,23 @@ def peer(
     announce: ANNOUNCE = None,
     upnp: UPNP = False,
     relayed: RELAYED = False,
-    minutes: Annotated[
-        float | None, typer.Option(help="End about then; time is kept for the finals.")
-    ] = None,
-    max_evals: Annotated[
-        int | None, typer.Option(help="End the search after so many evaluations here.")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(help="Evaluations at once, if not a core or a GPU each.")
-    ] = None,
-    memory_limit: Annotated[
-        str | None,
-        typer.Option(
-            help="Most memory of one worker; MAX is its part of the machine, as in MAX/2. [4G]"
-        ),
-    ] = None,
+    minutes: MINUTES = None,
+    max_evals: MAX_EVALS = None,
+    device: DEVICE = None,
+    workers: WORKERS = None,
+    memory_limit: MEMORY_LIMIT = None,
     gpus: GPUS = None,
     hours: HOURS = None,
     idle: IDLE = None,
-    on_battery: Annotated[
-        str | None,
-        typer.Option(metavar="yes|no", help="Work without a plug, too; no unless given."),
-    ] = None,
+    on_battery: ON_BATTERY = None,
     disk: DISK = None,
     once: ONCE = None,
     name: RUN_NAME = None,
     store: STORE = None,
-    report: Annotated[bool, typer.Option(help="Write the page at the end.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object an event.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
-    fleet: FLEET = False,
+    report: REPORT = True,
+    json: EVENTS = False,
+    quiet: QUIET = False,
+    fleet: FLEET_OF_PEERS = False,
 ) -> None:
     """Take part in a run of others: evaluate here, and share all results with them."""
     from .session import How, Session
@@ -110,8 +106,8 @@ def relay(
     relayed: RELAYED = False,
     name: RUN_NAME = None,
     store: STORE = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object an event.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    json: EVENTS = False,
+    quiet: QUIET = False,
 ) -> None:
     """Keep a run together without evaluating: others join here and find all records."""
     from .session import How
@@ -154,6 +150,7 @@ def _joined(settings: RunSettings, join: str, reach: Reach, how: How) -> Generat
     """Give the node of the run that is meant, which is in the store then."""
     from .node import FETCHING, node_of
 
+    reach.announced()  # what cannot be announced is refused before anything is looked up
     began = time.monotonic()
     run, addresses, is_here = _meant(settings, join)
     if is_here:

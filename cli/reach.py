@@ -11,25 +11,25 @@ import typer
 
 from .errors import CliError, Code
 from .join_line import is_ip, place_of
-from .options import HERE
+from .options import HERE, SWARM
 
 ANNOUNCE = Annotated[
     str | None,
     typer.Option(
         metavar="HOST[:PORT]",
         help="Name or address at which everybody reaches this machine, if not where it listens.",
-        rich_help_panel="Swarm",
+        rich_help_panel=SWARM,
     ),
 ]
 UPNP = Annotated[
-    bool, typer.Option("--upnp", help="Ask the router for a port.", rich_help_panel="Swarm")
+    bool, typer.Option("--upnp", help="Ask the router for a port.", rich_help_panel=SWARM)
 ]
 RELAYED = Annotated[
     bool,
     typer.Option(
         "--relayed",
         help="Be reached by way of the peers that are joined: nobody else reaches this machine.",
-        rich_help_panel="Swarm",
+        rich_help_panel=SWARM,
     ),
 ]
 
@@ -52,8 +52,15 @@ class Reach:
         """Return the multiaddrs that others are told of instead of those where it listens.
 
         Raises:
-            CliError: ``announce`` is no place, or its port is not known.
+            CliError: others are told of a node that does not listen, ``announce`` is no place, or
+                its port is not known.
         """
+        if self.listen is None and (self.announce is not None or self.upnp):
+            raise CliError(
+                "others are told how to reach this machine, but it does not listen",
+                cure="add --listen 0.0.0.0:4001",
+                code=Code.USAGE,
+            )
         if self.announce is None:
             return ()
         _, listened = place_of(self.listen or HERE)

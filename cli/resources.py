@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from .errors import CliError, Code
@@ -11,6 +14,10 @@ from .settings import memory_of
 
 if TYPE_CHECKING:
     from .settings import RunSettings
+
+
+LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""Where Linux keeps the memory that a container may take, by its two versions of control groups."""
 
 
 def gpus_of(settings: RunSettings, device: str) -> tuple[int, ...]:
@@ -54,6 +61,17 @@ def usable_cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+def usable_memory() -> int:
+    """Return the bytes that this process may have: those of the machine, or of its container."""
+    import psutil
+
+    total = psutil.virtual_memory().total
+    for path in LIMITS:
+        with suppress(OSError, ValueError):  # "max" is no number
+            return min(total, int(path.read_text()))
+    return total
+
+
 def with_bytes(settings: RunSettings, device: str, workers: int) -> RunSettings:
     """Return the settings with the memory of a worker in bytes.
 
@@ -66,7 +84,8 @@ def with_bytes(settings: RunSettings, device: str, workers: int) -> RunSettings:
     if "MAX" not in settings.memory_limit:
         return settings
     try:
-        memory = memory_of(settings.memory_limit, _part(settings, device, workers))
+        part = part_of(device, workers, gpus_of(settings, device))
+        memory = memory_of(settings.memory_limit, part)
     except ValueError as error:
         raise CliError(
             f"--memory-limit is {settings.memory_limit!r}", why=str(error), code=Code.USAGE
@@ -74,14 +93,12 @@ def with_bytes(settings: RunSettings, device: str, workers: int) -> RunSettings:
     return settings.model_copy(update={"memory_limit": str(memory)})
 
 
-def _part(settings: RunSettings, device: str, workers: int) -> int:
+def part_of(device: str, workers: int, gpus: Sequence[int]) -> int:
+    """Return the memory of each worker if all take the same, on a GPU of the smallest of *gpus*."""
     if device == "cpu":
-        import psutil
-
-        return psutil.virtual_memory().total // workers
+        return usable_memory() // workers
     import torch
 
-    gpus = gpus_of(settings, device)
     properties = cast("Any", torch.cuda).get_device_properties
     least = min(int(properties(number).total_memory) for number in gpus)
     return least // math.ceil(workers / len(gpus))

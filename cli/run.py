@@ -9,7 +9,29 @@ import typer
 
 from ..reports.quantities import amount, duration
 from .errors import CliError, Code
-from .options import DISK, FLEET, GPUS, HOURS, IDLE, ONCE
+from .options import (
+    DEVICE,
+    DISK,
+    EVALUATION,
+    EVENTS,
+    FLEET,
+    GPUS,
+    HOURS,
+    IDLE,
+    LISTEN,
+    MAX_EVALS,
+    MEMORY_LIMIT,
+    MINUTES,
+    ON_BATTERY,
+    ONCE,
+    OUTPUT,
+    QUIET,
+    REPORT,
+    SEARCH,
+    SEED,
+    STORE,
+    WORKERS,
+)
 from .output import answer, answer_json, answer_table
 from .reach import ANNOUNCE, UPNP, Reach
 
@@ -23,22 +45,14 @@ MAY_CHANGE = (
 )  # fmt: skip
 """What may differ when a run is resumed; all else defines the search."""
 
-SEARCH, EVALUATION, SWARM, OUTPUT = "Search", "Evaluation", "Swarm", "Output"
-
 
 def run(
     population: Annotated[
         int | None,
         typer.Option(help="Living genomes; twice as many are born. [64]", rich_help_panel=SEARCH),
     ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(help="End about then; time is kept for the finals.", rich_help_panel=SEARCH),
-    ] = None,
-    max_evals: Annotated[
-        int | None,
-        typer.Option(help="End the search after so many evaluations.", rich_help_panel=SEARCH),
-    ] = None,
+    minutes: MINUTES = None,
+    max_evals: MAX_EVALS = None,
     objectives: Annotated[
         list[str] | None,
         typer.Option(
@@ -86,9 +100,7 @@ def run(
             rich_help_panel=SEARCH,
         ),
     ] = None,
-    seed: Annotated[
-        int | None, typer.Option(help="Seed of the search. [1337]", rich_help_panel=SEARCH)
-    ] = None,
+    seed: SEED = None,
     inherit: Annotated[
         bool | None,
         typer.Option(
@@ -140,60 +152,25 @@ def run(
             help="Training tokens of the rungs, such as 50k,150k,450k.", rich_help_panel=EVALUATION
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="auto, cpu or cuda. [auto]", rich_help_panel=EVALUATION)
-    ] = None,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            help="Evaluations at once. [a core or a GPU each]", rich_help_panel=EVALUATION
-        ),
-    ] = None,
-    memory_limit: Annotated[
-        str | None,
-        typer.Option(
-            help="Most memory of one worker; MAX is its part of the machine, as in MAX/2. [4G]",
-            rich_help_panel=EVALUATION,
-        ),
-    ] = None,
+    device: DEVICE = None,
+    workers: WORKERS = None,
+    memory_limit: MEMORY_LIMIT = None,
     gpus: GPUS = None,
     hours: HOURS = None,
     idle: IDLE = None,
-    on_battery: Annotated[
-        str | None,
-        typer.Option(metavar="yes|no", help="Work without a plug, too; yes unless given."),
-    ] = None,
+    on_battery: ON_BATTERY = None,
     disk: DISK = None,
     once: ONCE = None,
-    listen: Annotated[
-        str | None,
-        typer.Option(
-            metavar="[HOST:PORT]",
-            help="Let others take part, and print how they join: 0.0.0.0:4001 for a LAN. "
-            "[127.0.0.1 and a free port: this machine alone]",
-            rich_help_panel=SWARM,
-        ),
-    ] = None,
+    listen: LISTEN = None,
     announce: ANNOUNCE = None,
     upnp: UPNP = False,
     name: Annotated[
         str | None, typer.Option(help="Name of the run. [drawn]", rich_help_panel=OUTPUT)
     ] = None,
-    store: Annotated[
-        str | None,
-        typer.Option(
-            help="Database URL. [sqlite:///runs/praxis-evolve.db]", rich_help_panel=OUTPUT
-        ),
-    ] = None,
-    report: Annotated[
-        bool, typer.Option(help="Write the page at the end.", rich_help_panel=OUTPUT)
-    ] = True,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object an event.", rich_help_panel=OUTPUT)
-    ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Show no progress.", rich_help_panel=OUTPUT)
-    ] = False,
+    store: STORE = None,
+    report: REPORT = True,
+    json: EVENTS = False,
+    quiet: QUIET = False,
     fleet: FLEET = False,
     dry_run: Annotated[
         bool,
@@ -225,17 +202,17 @@ def run(
         _refuse_changes(resume, flags)
         Session(settings.settings, how, company=company).resume(resume)
     elif dry_run:
-        _dry_run(settings, json=json)
+        _dry_run(settings, json=how.json)
     else:
         Session(settings.settings, how, company=company).start()
 
 
 def demo(
-    seed: Annotated[int | None, typer.Option(help="Seed of the search. [1337]")] = None,
-    store: Annotated[str | None, typer.Option(help="Database URL.")] = None,
-    workers: Annotated[int | None, typer.Option(help="Evaluations at once.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object an event.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")] = False,
+    seed: SEED = None,
+    store: STORE = None,
+    workers: WORKERS = None,
+    json: EVENTS = False,
+    quiet: QUIET = False,
 ) -> None:
     """Run a small search and write its page, in about a minute."""
     from .settings import layered
@@ -258,16 +235,10 @@ def _company(store: str, reach: Reach, how: How) -> Company | None:
     from .join_line import place_of
     from .node import node_of, require_free, run_of
 
+    reach.announced()
     if reach.listen is None:
-        if reach.announce is not None or reach.upnp:
-            raise CliError(
-                "others are told how to reach this machine, but it does not listen",
-                cure="add --listen 0.0.0.0:4001",
-                code=Code.USAGE,
-            )
         return None
     require_free(*place_of(reach.listen))
-    reach.announced()
     return lambda name: node_of(run_of(store, name), reach=reach, json=how.json, quiet=how.quiet)
 
 

@@ -22,7 +22,7 @@ OURS = (
     "command.txt", "control.json", "floors.json", "order.json", "report.html", "run.log",
     "task.bin",
 )  # fmt: skip
-WEIGHTS = ("*.safetensors", "*.part")
+PATTERNS = ("*.safetensors", "*.part")
 """What a run keeps in its folder and in ``weights/``; anything else is not ours to remove."""
 
 runs = typer.Typer(help="List the runs of the store, or remove one.")
@@ -93,9 +93,11 @@ def _confirm(name: str, results: int, folder: Path) -> None:
 
 def _empty(folder: Path) -> bool:
     """Remove what a run keeps in *folder* and return whether anything else is in it."""
-    weights = folder / "weights"
+    from ..evaluator.job import WEIGHTS
+
+    weights = folder / WEIGHTS
     ours = [folder / name for name in OURS]
-    ours += [path for pattern in WEIGHTS for path in weights.glob(pattern)]
+    ours += [path for pattern in PATTERNS for path in weights.glob(pattern)]
     try:
         for path in ours:
             path.unlink(missing_ok=True)

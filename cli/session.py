@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from ..blocks.registry import Catalog
     from ..market.worker import Worked
+    from ..search.base import Able
     from .clock import Clock
     from .context import Opened
     from .launch import Launch
@@ -107,6 +108,7 @@ class Session:
             results = len(found.plan.results)
             require_text(found.folder, name)
             trained = sum(result.rung for result in found.plan.results)
+            known = found.plan.reach.able if done else None
         device = device_of(self.settings.device)
         workers = workers_of(self.settings, device)
         if done:
@@ -119,7 +121,7 @@ class Session:
                 notice(f"resume      {results} results are kept; what was in flight is asked again")
         if joining:
             notice(f"new blocks  {', '.join(joining)}: each is tried first")
-        self._drive(name, device=device, workers=workers, joining=joining)
+        self._drive(name, device=device, workers=workers, joining=joining, known=known)
 
     def _announce(
         self, name: str, manifest: Any, device: str, workers: int, seconds: float
@@ -136,8 +138,10 @@ class Session:
         notice(f"time        about {duration(seconds)} where nobody else uses the machine")
 
     def _drive(
-        self, name: str, *, device: str, workers: int, joining: Mapping[str, str] | None = None
-    ) -> None:
+        self, name: str, *, device: str, workers: int, joining: Mapping[str, str] | None = None,
+        known: Able | None = None,
+    ) -> None:  # fmt: skip
+        """Work on a run; *known* is what the machine can do, where that needs no proof."""
         from ..blocks.registry import installed
         from ..evaluator.pool import ProcessPool
         from ..market.drive import drive, nobody
@@ -168,19 +172,24 @@ class Session:
             plan = Plan(manifest, installed())
             settings = with_bytes(self.settings, device, workers)
             memory = parse_amount(settings.memory_limit)
-            found = UNLIMITED
-            if node is not None:
-                found = able(plan, Machine(device, workers, memory), self.how)
+            devices = gpus_of(settings, device)
+            found = known or UNLIMITED
+            if node is not None and known is None:
+                found = able(plan, Machine(device, workers, memory, devices), self.how)
             status = restored(manifest, ledger.events(name))
             status.node = node
-            devices = gpus_of(settings, device)
             status.terms = terms_json(settings, workers, devices if device != "cpu" else ())
             display = _display(self.how, status)
             setup = setup_of(manifest, folder, device=device, memory_bytes=memory)
             with attended(settings, folder, status, display, keys=has_keys(self.how)) as clock:
                 with ProcessPool[str](
                     setup, plan.catalog, workers=workers, devices=devices
-                ) as pool:
+                ) as processes:
+                    pool = (
+                        processes
+                        if node is None
+                        else fetching(processes, setup, plan, node.fetches)
+                    )
                     collect_seldom()
                     watcher = Watching(status, display, clock.count, clock.begin)
                     flying = None if node is None else Flying(watcher, node, plan.identify)
@@ -191,9 +200,7 @@ class Session:
                             name,
                             plan,
                             identity=identity,
-                            pool=pool
-                            if node is None
-                            else fetching(pool, setup, plan, node.fetches),
+                            pool=pool,
                             watcher=flying or watcher,
                             wish=clock.wish,
                             now=time.time,
@@ -203,6 +210,7 @@ class Session:
                         )
                     finally:
                         display.stop()
+                        pool.close()
                 if node is not None:
                     own = ledger.counts(name).get(identity.author, 0)
                     node.settle(own, clock.stops)
@@ -223,7 +231,8 @@ class Session:
             page = write_report(found, None) if wanted else None
             say = _say_json if self.how.json else _say
             say(found, worked, page, quiet=self.how.quiet)
-        if not done and limited and worked.wish is Wish.WORK:
+        unfit = not done and limited and worked.wish is Wish.WORK
+        if unfit:
             notice("left        what is left of the run does not fit this machine")
         if not done:
             (notice if self.how.json else answer)(f"continue: praxis-evolve run --resume {name}")
@@ -247,7 +256,7 @@ class Session:
                 cure=f"praxis-evolve status --run {name}",
                 code=Code.NO_GENOME,
             )
-        if done and self.how.fleet:
+        if self.how.fleet and (done or unfit):
             raise typer.Exit(Code.NOTHING_LEFT)
 
 
@@ -339,8 +348,8 @@ def final_row(final: Any) -> list[str]:
 
 
 def _display(how: How, status: Any) -> Any:
+    from .display import JsonLines, Lines, Quiet, Screen
     from .keys import HELP
-    from .progress import JsonLines, Lines, Quiet, Screen
 
     if how.json:
         return JsonLines(status)
@@ -355,8 +364,10 @@ def has_keys(how: How) -> bool:
 
 
 def _prepare(folder: Path) -> None:
+    from ..evaluator.job import WEIGHTS
+
     try:
-        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        (folder / WEIGHTS).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CliError(
             f"the folder {folder} of the run cannot be made",

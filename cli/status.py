@@ -197,7 +197,7 @@ def _authors(run: Opened) -> None:
 def _author_row(author: Author) -> Sequence[str]:
     state = "own" if author.own else "believed" if author.believed else "unverified"
     return (
-        short(author.author),
+        author.author[:12],
         f"{author.records}",
         "forked" if author.frozen else state,
         f"{author.right}",

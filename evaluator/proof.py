@@ -55,7 +55,13 @@ class Sample:
 
 
 def proof(
-    sample: Sample, catalog: Catalog, folder: Path, *, device: str, evaluator: str = EVALUATOR
+    sample: Sample,
+    catalog: Catalog,
+    folder: Path,
+    *,
+    device: str,
+    gpu: int = 0,
+    evaluator: str = EVALUATOR,
 ) -> Proof:
     """Have workers train the golden genome and then *sample*, which is not if that fails.
 
@@ -64,6 +70,7 @@ def proof(
         catalog: the blocks.
         folder: an empty folder for their files.
         device: ``cpu`` or ``cuda``.
+        gpu: for CUDA, which GPU.
         evaluator: what the workers run, as ``ProcessPool`` has it.
 
     Raises:
@@ -72,8 +79,8 @@ def proof(
     setup = golden_setup(folder, device=device)
     later = _timing(sample, setup)
     with (  # the second starts meanwhile, which takes longer than the golden genome
-        ProcessPool[str](setup, catalog, workers=1, evaluator=evaluator) as proving,
-        ProcessPool[str](later, catalog, workers=1, evaluator=evaluator) as timing,
+        _worker(setup, catalog, evaluator, gpu) as proving,
+        _worker(later, catalog, evaluator, gpu) as timing,
     ):
         golden = _answer(proving, golden_job(catalog))
         found = Proof(deviation(golden), golden.reason, golden.measured.peak_memory_bytes)
@@ -91,6 +98,10 @@ def _timing(sample: Sample, golden: Setup) -> Setup:
         batch=sample.batch, search_windows=1, seconds=sample.seconds,
         memory_bytes=sample.memory_bytes, device=golden.device, gate=False,
     )  # fmt: skip
+
+
+def _worker(setup: Setup, catalog: Catalog, evaluator: str, gpu: int) -> ProcessPool[str]:
+    return ProcessPool(setup, catalog, workers=1, evaluator=evaluator, devices=(gpu,))
 
 
 def _answer(pool: ProcessPool[str], job: Job) -> Result:

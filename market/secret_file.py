@@ -1,4 +1,4 @@
-"""Secret files: keys that only their owner can read, whole or not there at all."""
+"""Secret files: what only their owner can read, whole or not there at all."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import secrets
 from pathlib import Path
 
 
-def create_secret(path: Path, data: bytes) -> None:
+def create_secret(path: Path, data: bytes, *, over: bool = False) -> bool:
     """Write *data* aside (mode 600) and link it to *path*: nobody sees half of it, and one wins.
 
-    Where another process was faster its file stays: what is secret there is for all to use.
+    Where a file is there already it stays, and the answer is False: what is secret there is for all
+    to use. With *over* it is replaced.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     aside = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
@@ -20,8 +21,12 @@ def create_secret(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.link(aside, path)
+        if over:
+            os.replace(aside, path)
+        else:
+            os.link(aside, path)
     except FileExistsError:
-        pass  # another process was faster
+        return False  # another process was faster
     finally:
         aside.unlink(missing_ok=True)
+    return True

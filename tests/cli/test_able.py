@@ -13,8 +13,10 @@ from random import Random
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from praxis_evolve.blocks.registry import installed
+from praxis_evolve.cli import resources
 from praxis_evolve.cli.able import Fit, Machine, able
 from praxis_evolve.cli.errors import CliError, Code
 from praxis_evolve.cli.launch import launch
@@ -27,7 +29,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.swarm.orders import Fetches
 from praxis_evolve.search.base import Able, Asked
-from praxis_evolve.tests.cli.calling import Cli
+from praxis_evolve.tests.cli.calling import Cli, Tiny
 from praxis_evolve.tests.cli.conftest import WORDS
 from praxis_evolve.tests.evaluator.golden_jobs import BROKEN
 
@@ -64,9 +66,11 @@ class Proving:
     def __init__(self, found: Proof = SOUND) -> None:
         self.found = found
         self.calls = 0
+        self.gpus = list[object]()
 
-    def __call__(self, *arguments: object, **others: object) -> Proof:
+    def __call__(self, *arguments: object, gpu: int, **others: object) -> Proof:
         self.calls += 1
+        self.gpus.append(gpu)
         return self.found
 
 
@@ -86,6 +90,32 @@ def test_a_machine_is_proven_once_for_each_shape_of_a_run(plan: Plan, proving: P
     wide = Plan(replace(plan.manifest, batch=8), plan.catalog)
     able(wide, CPU, TALKING)
     assert proving.calls == 3
+
+
+def test_the_first_gpu_that_was_chosen_is_proven_and_shared_by_its_workers(
+    plan: Plan, proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def properties(number: int) -> SimpleNamespace:
+        return SimpleNamespace(total_memory=(2 + number) * GIB)
+
+    def name_of(number: int) -> str:
+        return "ABC"[number]
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", properties)
+    monkeypatch.setattr(torch.cuda, "get_device_name", name_of)
+    second = Machine("cuda", 4, 8 * GIB, gpus=(1, 2))
+    assert second.name == "B"
+    assert able(plan, second, TALKING).memory_bytes == 3 * GIB // 2 - SOUND.held_bytes
+    able(plan, replace(second, gpus=(2,)), TALKING)
+    assert proving.gpus == [1, 2], "another kind of GPU is another machine"
+
+
+def test_a_container_may_have_less_than_the_machine(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "max").write_text(f"{GIB}\n")
+    monkeypatch.setattr(resources, "LIMITS", (tmp_path / "max",))
+    assert Fit(plan, replace(CPU, workers=2), SOUND).limit == GIB // 2
 
 
 def test_a_file_that_cannot_be_read_is_no_proof(
@@ -255,9 +285,30 @@ def test_a_small_machine_does_what_fits_it_and_says_what_is_left(
     assert called.code == Code.DONE
     assert "what is left of the run does not fit this machine" in called.err
     assert "continue: praxis-evolve run --resume s" in called.out
+    again = cli(
+        "run", "--listen", "--store", store, "--resume", "s", "--fleet", "--no-report",
+        "--device", "cpu", "--workers", "1",
+    )  # fmt: skip
+    assert again.code == Code.NOTHING_LEFT
     with Ledger.open(store) as ledger:
         events = list(ledger.events("s"))
         asked = [event.assignment for event in events if isinstance(event, Asked)]
         assert [event for event in events if isinstance(event, Able)] == [events[0]]
     assert len(asked) >= plan.manifest.births
     assert all(plan.need(each.genome, each.rung).operations <= most for each in asked)
+
+
+def test_a_run_that_is_through_needs_no_proof_and_its_log_stays(
+    cli: Cli, copied: Tiny, proving: Proving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("praxis_evolve.cli.node.node_of", no_node)
+    with Ledger.open(copied.url) as ledger:
+        before = list(ledger.events("tiny"))
+    called = cli(
+        "run", "--listen", "--resume", "tiny", "--store", copied.url, "--no-report", "--quiet",
+        "--device", "cpu", "--workers", "1",
+    )  # fmt: skip
+    assert called.code == Code.DONE
+    assert proving.calls == 0
+    with Ledger.open(copied.url) as ledger:
+        assert list(ledger.events("tiny")) == before

@@ -10,7 +10,8 @@ import pytest
 from praxis_evolve.cli.attend import attended, terms_json, terms_of
 from praxis_evolve.cli.channel import Order, leave, working
 from praxis_evolve.cli.conditions import Hours, Terms
-from praxis_evolve.cli.progress import Lines, Status
+from praxis_evolve.cli.display import Lines
+from praxis_evolve.cli.progress import Status
 from praxis_evolve.cli.settings import RunSettings
 from praxis_evolve.market.lease import Process
 from praxis_evolve.market.worker import Wish

@@ -77,6 +77,31 @@ def test_an_end_that_never_worked_leaves_what_another_said(tmp_path: Path) -> No
     assert working(tmp_path) is not None
 
 
+OTHER = Process("another host", 1, 1.0)
+"""A process that may live, for all that is known here."""
+
+
+def test_an_end_leaves_what_another_says_since_and_what_is_for_it(tmp_path: Path) -> None:
+    channel = Channel(tmp_path)
+    channel.tell(None)
+    Channel(tmp_path, OTHER).tell(None)
+    assert leave(tmp_path, OTHER, Order.PAUSE)
+    assert list(channel.orders()) == []
+    channel.close()
+    found = working(tmp_path)
+    assert found is not None
+    assert found.process == OTHER
+    assert list(Channel(tmp_path, OTHER).orders()) == [Order.PAUSE]
+
+
+def test_an_end_takes_away_an_order_that_it_did_not_look_at(tmp_path: Path) -> None:
+    channel = Channel(tmp_path)
+    channel.tell(None)
+    assert leave(tmp_path, SELF, Order.PAUSE)
+    channel.close()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_a_dead_process_said_is_stale(tmp_path: Path) -> None:
     dead = replace(SELF, started=SELF.started - 1000)  # the number was given to another one since
     Channel(tmp_path, dead).tell(None)

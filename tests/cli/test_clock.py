@@ -110,6 +110,20 @@ def test_what_no_waiting_helps_ends_the_call_and_is_kept() -> None:
     assert owner.clock.ended == FULL
 
 
+@pytest.mark.parametrize("order", [Order.FINISH, Order.STOP, signal.SIGINT])
+def test_what_the_owner_ended_before_was_not_ended_by_the_disk(
+    order: Order | signal.Signals,
+) -> None:
+    owner = Owner()
+    if isinstance(order, Order):
+        owner.orders.append(order)
+    else:
+        owner.clock.on_signal(order, None)
+    owner.hindrance = FULL
+    assert owner.wish() is (Wish.STOP if order is Order.STOP else Wish.FINISH)
+    assert owner.clock.ended is None
+
+
 def test_a_pause_goes_before_the_end_of_the_search_and_a_signal_before_both() -> None:
     owner = Owner(max_evals=1)
     owner.clock.count()

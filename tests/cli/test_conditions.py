@@ -108,7 +108,9 @@ def test_a_pause_says_why_and_until_when() -> None:
     found = hindrance(night, Facts(23 * 60, on_battery=True, charge=41.2))
     assert str(found) == "on battery (41 %); --on-battery yes works on; until plugged in"
     found = hindrance(night, Facts(0, unused=30.5, usage="somebody typed at pts/0"))
-    assert str(found) == "the machine is used: somebody typed at pts/0; until unused for 3 min more"
+    assert str(found) == "the machine is used: somebody typed at pts/0; until unused for 3 min"
+    later = hindrance(night, Facts(0, unused=90.0, usage="somebody typed at pts/0"))
+    assert later == found, "it stays true as time passes"
     found = hindrance(night, Facts(0, unused=1e9, disk=2_100_000_000))
     assert str(found) == "the run keeps 2.10 GB, above --disk 2.00 GB"
     assert hindrance(night, Facts(0, unused=180.0, on_battery=False, disk=2 * 10**9)) is None

@@ -226,6 +226,23 @@ def test_a_fleet_says_that_nothing_is_left(cli: Cli, copied: Tiny) -> None:
     assert all(json.loads(line) for line in called.out.splitlines())
 
 
+def test_a_dry_run_of_a_fleet_is_json(cli: Cli, copied: Tiny) -> None:
+    called = cli(
+        "run", "--dry-run", "--fleet", "--device", "cpu", "--size", "demo",
+        "--text", str(copied.text),
+    )  # fmt: skip
+    assert called.code == Code.DONE
+    assert called.json["schema"] == "praxis-evolve/dry-run/1"
+
+
+def test_only_a_peer_of_a_fleet_joins_again(cli: Cli) -> None:
+    run, peer = (
+        " ".join(cli(name, "--help").out.replace("│", " ").split()) for name in ("run", "peer")
+    )
+    assert "joins again and again" in peer
+    assert "joins again and again" not in run
+
+
 def test_an_error_of_a_fleet_is_an_event_too(cli: Cli, copied: Tiny) -> None:
     called = cli("run", "--resume", "tyni", "--store", copied.url, "--fleet")
     assert called.code == Code.NOT_FOUND

@@ -16,7 +16,7 @@ import psutil
 import pytest
 import torch
 
-from praxis_evolve.cli import checks, network_checks
+from praxis_evolve.cli import checks, network_checks, resources
 from praxis_evolve.cli.errors import Code
 from praxis_evolve.cli.join_line import JoinLine
 from praxis_evolve.cli.settings import RunSettings
@@ -243,7 +243,7 @@ def test_gpus_are_named_with_their_memory(monkeypatch: pytest.MonkeyPatch) -> No
 def test_workers_that_may_take_more_than_there_is_are_a_finding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(checks, "LIMITS", (tmp_path / "none", tmp_path / "max"))
+    monkeypatch.setattr(resources, "LIMITS", (tmp_path / "none", tmp_path / "max"))
     total = psutil.virtual_memory().total
     fits = RunSettings(workers=2, memory_limit=str(total // 4))
     assert checks.limit(fits).state == "ok"

@@ -12,9 +12,10 @@ from typing import Any, cast
 import pytest
 from rich.console import Console
 
+from praxis_evolve.cli.drawn import drawn, line_of
 from praxis_evolve.cli.errors import CliError, Code
 from praxis_evolve.cli.node import Node, RunOf
-from praxis_evolve.cli.progress import Status, drawn, line_of
+from praxis_evolve.cli.progress import Status
 from praxis_evolve.market.swarm.process import NodeError, NodeProcess
 from praxis_evolve.tests.market.loop import MANIFEST
 
@@ -99,6 +100,15 @@ def test_a_failure_of_a_node_that_was_up_is_said(
     node.silent = False
     node.hear({"event": "failed", "reason": "no disk"})
     assert "no disk; it is started again" in capsys.readouterr().err
+
+
+def test_a_node_that_keeps_dying_says_nothing_of_others(tmp_path: Path) -> None:
+    node = node_that_said(tmp_path)
+    node.hear({"event": "listening", "peer": "p", "addresses": []})
+    node.hear({"event": "failed", "reason": "no disk"})
+    assert node.heard == 0.0
+    node.hear({"event": "flights", "others": {}})
+    assert node.heard > 0.0
 
 
 def test_who_is_not_reached_is_named(tmp_path: Path) -> None:

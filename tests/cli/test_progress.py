@@ -15,20 +15,11 @@ from rich.console import Console
 from praxis_evolve.cli.channel import Order
 from praxis_evolve.cli.conditions import Pause
 from praxis_evolve.cli.disk import Kept
+from praxis_evolve.cli.display import LINE_SECONDS, Display, JsonLines, Lines, Quiet, Screen
+from praxis_evolve.cli.drawn import drawn, line_of, now_text
 from praxis_evolve.cli.keys import HELP
 from praxis_evolve.cli.places import short
-from praxis_evolve.cli.progress import (
-    LINE_SECONDS,
-    Display,
-    JsonLines,
-    Lines,
-    Quiet,
-    Screen,
-    Status,
-    drawn,
-    line_of,
-    now_text,
-)
+from praxis_evolve.cli.progress import Status
 from praxis_evolve.evaluator.job import Job
 from praxis_evolve.genome.identity import genome_id
 from praxis_evolve.search.base import Assignment, Birth
@@ -81,6 +72,7 @@ def test_a_line_names_what_is_worked_on_and_what_was_done_today() -> None:
     world.ended(third)
     assert (world.pairs()["now"], world.pairs()["today"]) == (f"{name}@0.1k", "2")
     world.day = date(2026, 1, 2)
+    assert world.pairs()["today"] == "0"
     world.ended(first)
     assert (world.pairs()["now"], world.pairs()["today"]) == ("-", "1")
 

@@ -34,7 +34,6 @@ def test_a_place_is_announced_as_others_reach_it(announce: str, address: str) ->
     ("reach", "why"),
     [
         (Reach("0.0.0.0:0", "peer.example.org"), "drawn anew"),
-        (Reach(None, "peer.example.org"), "drawn anew"),
         (Reach("0.0.0.0:4001", "peer.example.org:x"), "from 1 to 65535"),
         (Reach("0.0.0.0:4001", "peer.example.org:0"), "from 1 to 65535"),
         (Reach("0.0.0.0:4001", "peer.example.org:99999"), "from 1 to 65535"),
@@ -49,6 +48,14 @@ def test_what_cannot_be_announced_is_refused(reach: Reach, why: str) -> None:
     assert error.value.code is Code.USAGE
 
 
+@pytest.mark.parametrize("reach", [Reach(None, "peer.example.org:4001"), Reach(upnp=True)])
+def test_who_does_not_listen_announces_nothing(reach: Reach) -> None:
+    with pytest.raises(CliError, match="it does not listen") as error:
+        reach.announced()
+    assert error.value.code is Code.USAGE
+    assert Reach(relayed=True).announced() == ()
+
+
 @given(st.text(max_size=80))
 def test_whatever_is_announced_is_an_address_of_a_line_or_refused(text: str) -> None:
     try:
@@ -58,7 +65,13 @@ def test_whatever_is_announced_is_an_address_of_a_line_or_refused(text: str) -> 
     assert line_of([f"{address}/p2p/{PEER}"], "0" * 64)
 
 
-def test_without_listening_nothing_is_announced(cli: Cli) -> None:
-    called = cli("run", "--announce", "peer.example.org")
+@pytest.mark.parametrize("how", [("--announce", "peer.example.org"), ("--upnp",)])
+@pytest.mark.parametrize(
+    "command", [("run",), ("peer", "--join", "r"), ("relay", "--join", "r")], ids=lambda c: c[0]
+)
+def test_without_listening_nothing_is_announced(
+    cli: Cli, command: tuple[str, ...], how: tuple[str, ...]
+) -> None:
+    called = cli(*command, *how)
     assert called.code == Code.USAGE
     assert "it does not listen" in called.err

@@ -70,6 +70,14 @@ def test_the_hypervolume_is_what_the_front_covers(cli: Cli, tiny: Tiny) -> None:
     assert f"hypervolume {area:.3f} from bpb" in cli("status", "--store", tiny.url).out
 
 
+def test_authors_are_named_as_market_names_them(cli: Cli, tiny: Tiny) -> None:
+    (author,) = cli("status", "--authors", "--store", tiny.url, "--json").json["authors"]
+    (account,) = cli("market", "tiny", "--store", tiny.url, "--json").json["contributors"]
+    assert author["author"] == account["author"]
+    lines = cli("status", "--authors", "--store", tiny.url).out.splitlines()
+    assert [author["author"][:12], str(author["records"])] in [line.split()[:2] for line in lines]
+
+
 def test_the_tables_name_what_the_document_names(cli: Cli, tiny: Tiny) -> None:
     found = cli("winners", "--store", tiny.url, "--json").json
     shown = cli("winners", "--store", tiny.url).out

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 import torch
 
+from praxis_evolve.cli import resources
 from praxis_evolve.cli.errors import CliError, Code
-from praxis_evolve.cli.resources import gpus_of, usable_cores, with_bytes, workers_of
+from praxis_evolve.cli.resources import (
+    gpus_of,
+    part_of,
+    usable_cores,
+    usable_memory,
+    with_bytes,
+    workers_of,
+)
 from praxis_evolve.cli.settings import RunSettings
 from praxis_evolve.tests.cli.calling import Cli
 
@@ -55,12 +64,25 @@ def test_max_is_an_even_part_of_what_workers_share() -> None:
     assert memory(half, "cuda", 3) == 5 * GIB  # of the smallest
     assert memory(half, "cuda", 4) == 10 * GIB // 4  # two on one of three
     assert memory(RunSettings(memory_limit="MAX", gpus=(1, 2)), "cuda", 2) == 20 * GIB
-    here = psutil.virtual_memory().total
+    here = usable_memory()
     assert memory(half, "cpu", 4) == here // 4 // 2
     assert with_bytes(RunSettings(), "cpu", 4) == RunSettings()
     with pytest.raises(CliError, match="--memory-limit is 'MAX-99999G'") as caught:
         memory(RunSettings.model_construct(memory_limit="MAX-99999G"), "cpu", 1)
     assert caught.value.code == Code.USAGE
+
+
+def test_a_container_may_have_less_than_the_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resources, "LIMITS", (tmp_path / "none", tmp_path / "max"))
+    total = psutil.virtual_memory().total
+    assert usable_memory() == total
+    for text, usable in (("max\n", total), (f"{1 << 62}\n", total), (f"{GIB}\n", GIB)):
+        (tmp_path / "max").write_text(text)
+        assert usable_memory() == usable
+    assert part_of("cpu", 8, (0,)) == GIB // 8
+    assert memory(RunSettings(memory_limit="MAX/2"), "cpu", 4) == GIB // 8
 
 
 def test_a_gpu_that_is_not_here_is_refused_before_anything_starts(cli: Cli) -> None:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import statistics
-import weakref
 from random import Random
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 from torch.nn import functional as F
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from praxis_evolve.benchmarks.measuring import LiveBytes
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.adamw import AdamW
 from praxis_evolve.genome.build import build
@@ -28,41 +24,12 @@ CATALOG = installed()
 CONTEXT, ROWS = 128, 4
 
 
-class Live(TorchDispatchMode):
-    """The most bytes of tensors that are alive at once among those made inside."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = self.most = 0
-        self._known = dict[int, Any]()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        made = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(made):
-            if isinstance(tensor, Tensor):
-                self._note(tensor.untyped_storage())
-        return made
-
-    def _note(self, storage: Any) -> None:
-        key, size = storage._cdata, storage.nbytes()
-        if key in self._known:
-            return
-
-        def gone(_: Any) -> None:
-            self.now -= size
-            del self._known[key]
-
-        self._known[key] = weakref.ref(storage, gone)
-        self.now += size
-        self.most = max(self.most, self.now)
-
-
 def peak(genome: Genome, *, context: int = CONTEXT, rows: int = ROWS) -> int:
     """The bytes of the weights and of all that two steps of training hold at once."""
     model = build(genome, catalog=CATALOG, context=context)
     optimizer = AdamW(model, genome.training)
     draw = torch.Generator().manual_seed(1)
-    with Live() as live:
+    with LiveBytes() as live:
         for _ in range(2):
             tokens = torch.randint(0, 256, (rows, context + 1), generator=draw)
             output = model(tokens[:, :-1], keep=False)
