@@ -33,7 +33,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.swarm.gossip import FANOUT, PERIOD, TOLD
 from praxis_evolve.market.swarm.heads import Head, encoded
-from praxis_evolve.market.swarm.parts import ALL, Told, compared, read, told
+from praxis_evolve.market.swarm.parts import ALL, Answer, compared, read, told
 from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.market.swarm.room import MOST_AUTHORS
 
@@ -130,7 +130,7 @@ def compared_bytes(authors: int, differ: int) -> tuple[float, int]:
     theirs = {**mine, **{name: Head(10, 10, name[::-1]) for name in names[:differ]}}
     moved, requests = 0, 0
 
-    def tell(prefixes: Sequence[str]) -> Told:
+    def tell(prefixes: Sequence[str]) -> Answer:
         nonlocal moved, requests
         peers = [["Q" * 52, ["/ip4/192.168.100.100/tcp/40000/p2p/" + "Q" * 52]]] * TOLD
         answer = {**told(theirs, prefixes), "peers": [] if requests else peers}
@@ -139,7 +139,7 @@ def compared_bytes(authors: int, differ: int) -> tuple[float, int]:
         requests += 1
         return read(answer["heads"], answer["parts"])
 
-    async def ask(prefixes: Sequence[str]) -> Told:
+    async def ask(prefixes: Sequence[str]) -> Answer:
         return tell(prefixes)
 
     found = asyncio.run(compared(mine, tell([ALL]), ask))

@@ -5,7 +5,6 @@ A bad candidate is a result with a failure and a reason; only a broken program r
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from ..genome.space import Limits
 from . import gate
 from .checkpoint import CheckpointError, State, open_state, save_state, save_weights
 from .heritage import begin
-from .job import Job, Offer, Setup, names
+from .job import Job, Offer, Setup, names, weights_hash
 from .limits import Stop, Watch, no_memory
 from .measure import measure
 from .received import form_of, received_state
@@ -198,6 +197,10 @@ class _Evaluation:
         for offer in self._job.offers:
             if (received := self._received(offer, plan)) is not None:
                 return received
+        if self._job.offers:
+            start = self._start(plan)  # another worker may have proved it meanwhile
+            if start is not None and start.step == plan.stable:
+                return start
         self._job = replace(self._job, offers=())  # they are no ancestor's
         model = self._build()
         stop = self._inherit(model) if start is None and self._job.line else None
@@ -223,10 +226,14 @@ class _Evaluation:
         except CheckpointError as error:
             log.warning("%s; they are not used", error)
             return None
+        if state.inherited != offer.inherited_tokens:
+            log.warning(
+                "the weights %s inherited %d tokens, but their record says %d; they are not used",
+                path.name, state.inherited, offer.inherited_tokens,
+            )  # fmt: skip
+            return None
         bits = self._decayed(state, plan)
-        if state.inherited != offer.inherited_tokens or not (
-            abs(bits - offer.bits_per_byte) <= offer.tolerance
-        ):
+        if not abs(bits - offer.bits_per_byte) <= offer.tolerance:
             log.warning(
                 "the weights %s come to %.4f bits per byte, but their record says %.4f; they are "
                 "not used", path.name, bits, offer.bits_per_byte,
@@ -341,8 +348,7 @@ class _Evaluation:
             kept = self._setup.weights_path(self._result.genome, job.rung, job.replica)
             save_weights(model, kept)
         if job.keep_weights or self._is_for_children(job.rung):
-            with kept.open("rb") as file:
-                self._weights = hashlib.file_digest(file, "sha256").hexdigest()
+            self._weights = weights_hash(kept)
         for rung in self._setup.rungs:
             if rung < self._job.rung and not self._is_for_children(rung):
                 self._path(rung).unlink(missing_ok=True)

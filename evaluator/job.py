@@ -68,6 +68,21 @@ class Job:
         return hashlib.sha256(texts.encode()).hexdigest()[:16]
 
 
+def received_name(weights: str) -> str:
+    """Return the name of a file of weights (by SHA-256) that was received and not proved yet."""
+    return f"{weights}.received.safetensors"
+
+
+def weights_hash(path: Path) -> str:
+    """Return the SHA-256 of a file of weights, by which records and peers name it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def seed_of(task_digest: str, replica: int) -> int:
     """Return the seed of a replica: of the task, not of the genome, so that genomes pair.
 
@@ -148,7 +163,7 @@ class Setup:
 
     def received_path(self, weights: str) -> Path:
         """Return where a file of weights (by SHA-256) lies that was received and not proved yet."""
-        return Path(self.folder, f"{weights}.received.safetensors")
+        return Path(self.folder, received_name(weights))
 
     def to_json(self) -> str:
         """Return the setup as one line of JSON."""

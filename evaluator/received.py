@@ -93,6 +93,8 @@ def _other_tensors(path: Path, form: Form) -> Iterator[str]:
                     yield f"have {name!r} as {kind} {shape}, but it is {_shown(tensor)}"
     except SafetensorError as error:
         yield f"are no safetensors: {error}"
+    except OSError as error:  # another worker took it
+        yield f"cannot be read: {error}"
 
 
 _KINDS: Mapping[torch.dtype, str] = {

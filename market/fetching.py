@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
-from ..evaluator.job import Job, Offer, Setup, state_bytes
+from ..evaluator.job import Job, Offer, Setup, received_name, state_bytes
 from ..evaluator.pool import Answers, Pool
 from ..genome.graph import Genome
 from .plan import Plan
 from .tally import TOLERANCE
 
 PATIENCE = 30.0
-"""The most seconds that a job waits for a state."""
+"""The most seconds that a job waits for a state, of which each that is asked for has its share."""
 
 OFFERS = 3
 """Of how many trainings of one parent the states are asked for; all have about the same."""
@@ -30,10 +30,10 @@ LOOK = 0.05
 
 
 class Source(Protocol):
-    """Where files of weights come from."""
+    """Where files of weights come from: each to ``Setup.received_path``."""
 
-    def fetch(self, weights: str, size: int, into: Path) -> None:
-        """Begin to fetch the file with this SHA-256, of at most *size* bytes, to *into*."""
+    def fetch(self, weights: str, size: int) -> None:
+        """Begin to fetch the file with this SHA-256, of at most *size* bytes."""
         ...
 
     def fetched(self, weights: str) -> bool | None:
@@ -101,8 +101,7 @@ class FetchingPool:
     _out: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
-        for left in Path(self.setup.folder).glob("*.received.safetensors*"):
-            left.unlink(missing_ok=True)  # of a process that was killed
+        self._clear()  # of a process that was killed
 
     @property
     def capacity(self) -> int:
@@ -147,6 +146,12 @@ class FetchingPool:
         """Stop at once; what is out or waits is lost."""
         self._held.clear()
         self.pool.close()
+        self._clear()  # what came too late
+
+    def _clear(self) -> None:
+        """Remove what was received and is of no job."""
+        for left in Path(self.setup.folder).glob(f"{received_name('*')}*"):
+            left.unlink(missing_ok=True)
 
     def _done(self, answers: Answers[str]) -> Answers[str]:
         self._out -= len(answers)
@@ -168,7 +173,7 @@ class FetchingPool:
                 self._hand_out(key, held.job)
 
     def _fetch(self, offer: Offer) -> None:
-        self.source.fetch(offer.weights, offer.size, self.setup.received_path(offer.weights))
+        self.source.fetch(offer.weights, offer.size)
 
     def _lacks_a_state(self, job: Job) -> bool:
         """Whether neither the genome of a job nor its parent was trained here before."""

@@ -93,6 +93,18 @@ def sequence(value: object, name: str, most: int) -> list[object]:
     raise RecordError(f"{name} must be a list of at most {most} items, but is {shown(found)}")
 
 
+def several(value: object, name: str, count: int) -> list[object]:
+    """Return a list of exactly *count* items.
+
+    Raises:
+        RecordError: it is something else.
+    """
+    found = cast("list[object]", value)
+    if isinstance(value, list) and len(found) == count:
+        return found
+    raise RecordError(f"{name} must be a list of {count} items, but is {shown(found)}")
+
+
 def shown(value: object) -> str:
     """Return a short picture of *value* for an error."""
     picture = repr(value)

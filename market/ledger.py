@@ -58,8 +58,6 @@ class Merged:
 
     added: tuple[str, ...]
     refused: tuple[str, ...]
-    authors: frozenset[str] = frozenset()
-    """Whose records were refused."""
 
 
 class _End(NamedTuple):
@@ -364,17 +362,16 @@ class Ledger:
     ) -> Merged:
         several = list({(record.id, record.signature): record for record in received}.values())
         digest, refused = self.run(run).digest, list[str]()
-        fresh, authors = list[Record](), set[str]()
+        fresh = list[Record]()
         known = self._stored(run, {record.id for record in several})
         for record in sorted(several, key=lambda r: (r.author, r.seq, r.id)):
             if record.id in known:
                 continue
             if problem := _problem(record, digest) or problem_of(record):
                 refused.append(f"record {record.id[:12]} {problem}")
-                authors.add(record.author)
             else:
                 fresh.append(record)
-        return Merged(self._added(run, fresh, texts, own), tuple(refused), frozenset(authors))
+        return Merged(self._added(run, fresh, texts, own), tuple(refused))
 
     def _added(
         self,

@@ -28,12 +28,21 @@ Check = Callable[[Path], str | None]
 
 
 def serve_blobs(transport: Transport, find: Find) -> None:
-    """Answer requests for blobs: a name to the frames of its file."""
+    """Answer requests for blobs: a name to the frames of its file.
+
+    *find* may look long at files, so it is called in another thread, for one request at a time.
+    """
+    alone = asyncio.Lock()
+
+    async def found(name: str) -> Path | None:
+        async with alone:
+            return await asyncio.to_thread(find, name)
 
     async def blob(caller: str, request: bytes) -> AsyncIterator[bytes]:
         del caller
         name = request.decode("ascii", errors="replace")
-        path = find(name) if NAME.fullmatch(name) else None
+        # the thread goes on where the caller leaves, and none may begin beside it
+        path = await asyncio.shield(found(name)) if NAME.fullmatch(name) else None
         if path is None:
             raise LookupError(f"there is no blob {name[:90]!r} here")
         with path.open("rb") as file:
@@ -71,7 +80,7 @@ async def fetch(
             frames = transport.ask(peer, "blob", name.encode(), deadline=deadline)
             async with asyncio.timeout(deadline + most / LEAST):
                 await _received(frames, part, most)
-            problem = check(part)
+            problem = await asyncio.to_thread(check, part)
             if problem is None:
                 os.replace(part, path)
                 return

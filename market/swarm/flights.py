@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...search.base import Key
 from .. import canonical, fields
 from ..errors import RecordError
 from ..identity_key import Identity, verify
+from . import message
 from .heads import AUTHORS
 from .transport import Transport, TransportError
 
@@ -92,8 +94,8 @@ class Flights:
         return {a: f.works for a, f in sorted(self._heard.items()) if f.works and f.until > now}
 
     def say(self, works: Sequence[Key]) -> None:
-        """Say from now on that this peer works on these."""
-        self._mine = tuple(works[:MOST_WORKS])
+        """Say from now on that this peer works on these, at most ``MOST_WORKS``."""
+        self._mine = tuple(works)
         self._count = max(self._count + 1, int(1000 * self._now()))
         body = canonical.encode({
             "run": self._run, "author": self._identity.author, "count": self._count,
@@ -124,28 +126,35 @@ class Flights:
         self._take(caller, request)
         yield self._said
 
-    def _take(self, peer: str, message: bytes) -> None:
+    def _take(self, peer: str, said: bytes) -> None:
         """Take in what a peer says if it is newer than what its author said before.
 
         Raises:
             RecordError: it is none, of another run, or its author did not sign it.
         """
-        author, count, works = self._read(message)
+        author, count, works = self._read(said)
         known = self._heard.get(author)
         if author == self._identity.author or (known is not None and known.count >= count):
             return
-        for other in [a for a, f in self._heard.items() if f.peer == peer and a != author]:
-            del self._heard[other]  # a peer has one author, so that it fills no room by names
+        for other, flight in self._heard.items():
+            if flight.peer == peer and other != author:  # a peer has one author
+                self._heard[other] = replace(flight, works=())  # its count is kept, works are not
         if known is None and len(self._heard) >= AUTHORS:
-            now = _clock()
-            self._heard = {a: f for a, f in self._heard.items() if f.until > now}
+            self._make_room()
         if known is not None or len(self._heard) < AUTHORS:
             self._heard[author] = Flight(peer, count, works, _clock() + GOOD)
 
-    def _read(self, message: bytes) -> tuple[str, int, tuple[Key, ...]]:
-        outer = _mapping(message, ("said", "signature"))
+    def _make_room(self) -> None:
+        """Forget an author of whom nothing is believed now, first of a peer that named many."""
+        now, named = _clock(), Counter(flight.peer for flight in self._heard.values())
+        silent = [a for a, f in self._heard.items() if not f.works or f.until <= now]
+        if silent:
+            del self._heard[max(silent, key=lambda author: named[self._heard[author].peer])]
+
+    def _read(self, said: bytes) -> tuple[str, int, tuple[Key, ...]]:
+        outer = message.read(said, ("said", "signature"), limit=LIMIT)
         body = fields.text(outer["said"], "what is said", LIMIT).encode()
-        found = _mapping(body, _FIELDS)
+        found = message.read(body, _FIELDS, limit=LIMIT)
         author = fields.hexadecimal(found["author"], "an author", 64)
         if found["run"] != self._run:
             raise RecordError(
@@ -156,30 +165,22 @@ class Flights:
         if not verify(author, body, signature):
             raise RecordError(f"author {author[:12]} did not sign what it is said to work on")
         works = fields.sequence(found["works"], "works", MOST_WORKS)
-        return author, fields.whole(found["count"], "count"), tuple(map(work_of, works))
+        return author, fields.whole(found["count"], "count"), tuple(map(key_from, works))
 
 
-def work_of(value: object) -> Key:
+def key_from(value: object) -> Key:
     """Return the work in plain data, which may come from a stranger.
 
     Raises:
         RecordError: it is none.
     """
-    several = fields.sequence(value, "a work", 3)
-    if len(several) != 3:
-        raise RecordError(f"a work must be three things, but is {fields.shown(value)}")
-    genome, rung, replica = several
-    if not isinstance(replica, int) or isinstance(replica, bool) or abs(replica) > 1 << 16:
-        raise RecordError(f"the replica of a work must be a small number, but is {replica!r:.40}")
-    name = fields.hexadecimal(genome, "a genome", 64)
-    return Key(name, fields.whole(rung, "a rung"), replica)
-
-
-def _mapping(data: bytes, names: Sequence[str]) -> dict[str, object]:
-    try:
-        return fields.mapping(canonical.decode(data, limit=LIMIT), "a message", names)
-    except ValueError as error:
-        raise RecordError(f"a message {error}") from None
+    genome, rung, replica = fields.several(value, "a work", 3)
+    most = 1 << 16
+    return Key(
+        fields.hexadecimal(genome, "a genome", 64),
+        fields.whole(rung, "a rung"),
+        fields.whole(replica, "the replica of a work", most, least=-most),
+    )
 
 
 def _clock() -> float:

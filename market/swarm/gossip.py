@@ -16,9 +16,10 @@ from random import Random
 
 from .. import canonical, fields
 from ..errors import RecordError
+from . import message
 from .heads import AUTHORS, NONE, Heads, decoded, encoded, lacking, root
 from .limits import Buckets
-from .parts import ALL, ROOM, Told, compared, prefix_of, read, told
+from .parts import ALL, ROOM, Answer, compared, prefix_of, read, told
 from .refused import Refused
 from .replica import Received, Replica
 from .transport import REQUEST, Contact, Transport, TransportError
@@ -192,16 +193,21 @@ class Gossip:
         theirs = await self._theirs(peer, mine)
         passed = known.refused.at(self._now())
         if wanted := {author for author, _ in lacking(theirs, mine)} - passed:
-            refused = await self._pulled(peer, known, sorted(wanted), mine)
-            known.refused.note((), wanted - refused, self._now())
+            junk = await self._pulled(peer, sorted(wanted), mine)
             mine = self._replica.heads()
+            # of whom it still has more; what was refused may name no author
+            short = wanted & {author for author, _ in lacking(theirs, mine)} if junk else set[str]()
+            known.refused.note(short, wanted - short, self._now())
+            if junk > JUNK:
+                raise TransportError(f"peer {peer} sent {junk} records that were refused")
         passed = known.declined.at(self._now()) & mine.keys() - {self._author}
         given = {**theirs, **{author: mine[author] for author in passed}}
         declined = await self._pushed(peer, given) if any(lacking(mine, given)) else 0
         own = mine.get(self._author)
-        if own is not None and not declined:
-            known.holds = max(known.holds, own.upto)
-        elif declined:  # what it has now it says itself
+        if not declined:
+            known.declined.note((), mine.keys() - passed, self._now())
+            known.holds = max(known.holds, 0 if own is None else own.upto)
+        else:  # what it has now it says itself
             theirs = await self._theirs(peer, mine)
             short = {author for author, _ in lacking(mine, theirs)}
             known.declined.note(short - passed, mine.keys() - short, self._now())
@@ -219,7 +225,7 @@ class Gossip:
         if answer["heads"] is None:
             return mine
 
-        async def ask(prefixes: Sequence[str]) -> Told:
+        async def ask(prefixes: Sequence[str]) -> Answer:
             answer = await self._told(peer, prefixes, None)
             return read(answer["heads"], answer["parts"])
 
@@ -230,26 +236,23 @@ class Gossip:
     ) -> Mapping[str, object]:
         """Return what another tells of parts; with the root of *mine*, whether it has the same."""
         asked = canonical.encode({"parts": prefixes, "root": mine, "run": self._replica.run})
-        return _mapping(await self._one(peer, "heads", asked), ("heads", "parts", "peers"))
+        answer = await self._one(peer, "heads", asked)
+        return message.read(answer, ("heads", "parts", "peers"), limit=HEADS)
 
-    async def _pulled(
-        self, peer: str, known: _Known, wanted: Sequence[str], mine: Heads
-    ) -> set[str]:
-        """Pull what is new of some authors; return those of whom something was refused."""
-        junk, refused = 0, set[str]()
-        try:
-            for start in range(0, len(wanted), ROOM):
-                some = {each: mine.get(each, NONE) for each in wanted[start : start + ROOM]}
-                asked = canonical.encode({"heads": encoded(some), "run": self._replica.run})
-                async for batch in self._transport.ask(peer, "pull", asked):
-                    received = self._received(batch, peer)
-                    junk += len(received.refused)
-                    refused |= received.authors
-                    if junk > JUNK:
-                        raise TransportError(f"peer {peer} sent {junk} records that were refused")
-        finally:
-            known.refused.note(refused, (), self._now())
-        return refused
+    async def _pulled(self, peer: str, wanted: Sequence[str], mine: Heads) -> int:
+        """Pull what is new of some authors, and return how many records were refused.
+
+        It ends where those are more than ``JUNK``.
+        """
+        junk = 0
+        for start in range(0, len(wanted), ROOM):
+            some = {each: mine.get(each, NONE) for each in wanted[start : start + ROOM]}
+            asked = canonical.encode({"heads": encoded(some), "run": self._replica.run})
+            async for batch in self._transport.ask(peer, "pull", asked):
+                junk += len(self._received(batch, peer).refused)
+                if junk > JUNK:
+                    return junk
+        return junk
 
     def _received(self, batch: bytes, peer: str) -> Received:
         received = self._replica.receive(batch, peer)
@@ -261,7 +264,8 @@ class Gossip:
         """Push what another lacks and return how many records it refused."""
         refused = 0
         for batch in self._replica.lacking(theirs):
-            answer = _mapping(await self._one(peer, "push", batch), ("added", "refused"))
+            said = await self._one(peer, "push", batch)
+            answer = message.read(said, ("added", "refused"), limit=HEADS)
             self.tally.pushed += fields.whole(answer["added"], "added")
             refused += fields.whole(answer["refused"], "refused")
         return refused
@@ -314,7 +318,7 @@ class Gossip:
         yield canonical.encode({"added": received.added, "refused": len(received.refused)})
 
     def _of_run(self, request: bytes, names: Sequence[str]) -> dict[str, object]:
-        found = _mapping(request, names, limit=REQUEST)
+        found = message.read(request, names, limit=REQUEST)
         if found["run"] != self._replica.run:
             raise RecordError(
                 f"this peer is of run {self._replica.run[:12]}, but the request of "
@@ -363,7 +367,7 @@ class Gossip:
                 if name in self._known and self._known[name].said == said[name]:
                     continue
                 with suppress(RecordError):
-                    found = _mapping(said[name], ("addresses", "run"))
+                    found = message.read(said[name], ("addresses", "run"), limit=HEADS)
                     if found["run"] == self._replica.run[:16]:
                         self._hear_of(_contact([name, found["addresses"]]))
                         if name in self._known:
@@ -400,29 +404,10 @@ class Gossip:
         return asyncio.get_running_loop().time()
 
 
-def _mapping(data: bytes, names: Sequence[str], *, limit: int = HEADS) -> dict[str, object]:
-    """Return the fields of a message, which may come from a stranger.
-
-    Raises:
-        RecordError: it is none.
-    """
-    try:
-        return fields.mapping(canonical.decode(data, limit=limit), "a message", names)
-    except ValueError as error:
-        raise RecordError(f"a message {error}") from None
-
-
 def _contact(value: object) -> Contact:
-    name, addresses = _pair(value)
+    name, addresses = fields.several(value, "a peer", 2)
     several = fields.sequence(addresses, "addresses", 3)
     return Contact(
         fields.text(name, "the name of a peer", 128),
         tuple(fields.text(each, "an address", 256) for each in several),
     )
-
-
-def _pair(value: object) -> Sequence[object]:
-    found = fields.sequence(value, "a peer", 2)
-    if len(found) != 2:
-        raise RecordError(f"a peer must be a name and addresses, but is {fields.shown(value)}")
-    return found

@@ -79,9 +79,7 @@ def decoded(value: object) -> Heads:
 
 
 def _head(value: object) -> Head:
-    several = fields.sequence(value, "a head", 3)
-    if len(several) != 3:
-        raise RecordError(f"a head must be three things, but is {fields.shown(value)}")
+    several = fields.several(value, "a head", 3)
     records = fields.whole(several[0], "the records of a head")
     upto = fields.whole(several[1], "what follows one another of a head", records)
     return Head(records, upto, fields.hexadecimal(several[2], "the digest of a head", 64))

@@ -82,7 +82,8 @@ class Gate:
         self._limits, self._now = limits, now
         self._in_flight = 0
         self._beside: Counter[str] = Counter()
-        self._buckets: OrderedDict[str, tuple[Bucket, Bucket]] = OrderedDict()
+        self._asked = Buckets(limits.requests, limits.requests_at_once)
+        self._moved = Buckets(limits.rate, limits.burst)
 
     @contextmanager
     def entered(self, peer: str) -> Generator[None]:
@@ -120,29 +121,15 @@ class Gate:
 
     def sent(self, peer: str, count: int) -> float:
         """Count bytes that a peer got, and return the seconds to wait before it gets more."""
-        _, moved = self._of(peer)
-        moved.take(count, self._now())
+        moved = self._moved.of(peer, now := self._now())
+        moved.take(count, now)
         return moved.owed
 
     def _count(self, peer: str, request: int) -> None:
-        asked, moved = self._of(peer)
-        asked.take(1, self._now())
-        moved.take(request, self._now())
+        asked, moved = self._asked.of(peer, now := self._now()), self._moved.of(peer, now)
+        asked.take(1, now)
+        moved.take(request, now)
         if asked.owed or moved.owed:
-            asked.take(-1, self._now())  # a refusal is cheap: who slows down is heard again
-            moved.take(-request, self._now())
+            asked.take(-1, now)  # a refusal is cheap: who slows down is heard again
+            moved.take(-request, now)
             raise RefusedError("too much was asked for lately; ask again later")
-
-    def _of(self, peer: str) -> tuple[Bucket, Bucket]:
-        """Return the peer's tokens for requests and bytes; of 4096 peers we keep the latest."""
-        found = self._buckets.pop(peer, None)
-        if found is None:
-            limits, now = self._limits, self._now()
-            found = (
-                Bucket(limits.requests, limits.requests_at_once, now),
-                Bucket(limits.rate, limits.burst, now),
-            )
-        self._buckets[peer] = found
-        if len(self._buckets) > 4096:
-            self._buckets.popitem(last=False)
-        return found

@@ -23,14 +23,14 @@ from typing import cast
 
 from ...blocks.registry import installed
 from ...evaluator.atomic import write_atomically
-from ...evaluator.job import WEIGHTS
+from ...evaluator.job import WEIGHTS, received_name
 from ..claims import Claims
 from ..errors import StoreError
 from ..identity_key import Identity
 from ..ledger import Ledger
 from ..manifest import Manifest
 from .blobs import serve_blobs
-from .flights import Flights, work_of
+from .flights import Flights, key_from
 from .gossip import FANOUT, Gossip
 from .joining import found_in, join_run, write_manifest
 from .orders import Order
@@ -65,6 +65,8 @@ async def node(settings: Settings, parent: Parent) -> None:
     """
     folder = Path(settings.folder)
     folder.mkdir(parents=True, exist_ok=True)
+    fetches = asyncio.Queue[Order]()
+    parent.on("fetch", lambda said: fetches.put_nowait(Order.of(said)))
     transport = await _entered(settings, folder)
     try:
         with Ledger.open(settings.store) as ledger:
@@ -73,12 +75,10 @@ async def node(settings: Settings, parent: Parent) -> None:
             # who hears the address may ask for the run at once
             say("listening", peer=transport.me.peer, addresses=list(transport.me.addresses))
             manifest = manifest or await _served(settings, ledger, transport)
-            fetches = asyncio.Queue[Order]()
-            parent.on("fetch", lambda said: fetches.put_nowait(Order.of(said)))
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_gossip(settings, ledger, manifest, transport, parent))
                 while True:
-                    tasks.create_task(_fetched(transport, await fetches.get()))
+                    tasks.create_task(_fetched(transport, await fetches.get(), folder / WEIGHTS))
     finally:
         await transport.close()
 
@@ -137,11 +137,12 @@ async def _served(settings: Settings, ledger: Ledger, transport: P2PTransport) -
     return manifest
 
 
-async def _fetched(transport: P2PTransport, order: Order) -> None:
-    """Fetch what is ordered and say what came of it."""
+async def _fetched(transport: P2PTransport, order: Order, folder: Path) -> None:
+    """Fetch what is ordered to a folder and say what came of it."""
     peers = Random().sample(transport.neighbours, len(transport.neighbours))
     try:
-        await fetch_weights(transport, peers, order.weights, Path(order.into), size=order.size)
+        into = folder / received_name(order.weights)
+        await fetch_weights(transport, peers, order.weights, into, size=order.size)
     except (TransportError, OSError, ValueError) as error:
         say("missing", weights=order.weights, reason=str(error))
     else:
@@ -183,7 +184,7 @@ async def _gossip(
     replica = LedgerReplica(ledger, settings.run, author, claims)
     gossip = Gossip(transport, replica, author=author, rng=Random(), period=settings.period)
     flights = Flights(transport, settings.digest, identity, peers=gossip.some)
-    parent.on("flights", lambda said: flights.say(list(map(work_of, said["works"]))))
+    parent.on("flights", lambda said: flights.say(list(map(key_from, said["works"]))))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(gossip.run())
         tasks.create_task(flights.run())

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True)
 class Order:
-    """Fetch the file with the SHA-256 ``weights``, of at most ``size`` bytes, to ``into``."""
+    """Fetch the file with the SHA-256 ``weights``, of at most ``size`` bytes."""
 
     weights: str
     size: int
-    into: str
 
     @staticmethod
     def of(said: Mapping[str, Any]) -> Order:
         """Return the order that a line tells of."""
-        return Order(said["weights"], said["size"], said["into"])
+        return Order(said["weights"], said["size"])
 
 
 class Fetches:
@@ -33,12 +31,12 @@ class Fetches:
         self._tell = tell
         self._came: dict[str, bool | None] = {}
 
-    def fetch(self, weights: str, size: int, into: Path) -> None:
+    def fetch(self, weights: str, size: int) -> None:
         """Begin to fetch a file, unless it is under way."""
         if self._came.get(weights, False) is None:
             return
         self._came[weights] = None
-        if not self._tell(Order(weights, size, str(into.resolve()))):
+        if not self._tell(Order(weights, size)):
             self._came[weights] = False
 
     def fetched(self, weights: str) -> bool | None:

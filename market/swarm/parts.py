@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
@@ -42,7 +43,7 @@ class Part(NamedTuple):
     digest: str
 
 
-Told = tuple[Heads, Mapping[str, Part]]
+Answer = tuple[Heads, Mapping[str, Part]]
 """What a peer tells of the parts that were asked for: heads of small ones, the parts in others."""
 
 
@@ -58,7 +59,7 @@ def told(mine: Heads, prefixes: Iterable[str]) -> dict[str, object]:
     return {"heads": heads, "parts": parts}
 
 
-def read(heads: object, parts: object) -> Told:
+def read(heads: object, parts: object) -> Answer:
     """Return what plain data tells, which may come from a stranger.
 
     Raises:
@@ -81,7 +82,7 @@ def prefix_of(value: object) -> str:
 
 
 async def compared(
-    mine: Heads, first: Told, ask: Callable[[Sequence[str]], Awaitable[Told]]
+    mine: Heads, first: Answer, ask: Callable[[Sequence[str]], Awaitable[Answer]]
 ) -> Heads:
     """Return the heads of another peer, which told *first* of all and is asked for the rest.
 
@@ -93,10 +94,12 @@ async def compared(
     authors, theirs, waiting = sorted(mine), dict[str, Head](), dict[str, int]()
     asked, (heads, parts) = [ALL], first
     for _ in range(ASKED):
+        within = _by_prefix(parts)
         for prefix in asked:
+            if not (there := within.get(prefix)):
+                continue
             several = _of(authors, prefix)
             here = dict(_within(mine, several, prefix))
-            there = {name: one for name, one in parts.items() if name[:-STEP] == prefix}
             alike = {name for name, one in there.items() if here.get(name) == one}
             theirs.update(
                 (author, mine[author])
@@ -125,6 +128,14 @@ def _some(waiting: Mapping[str, int]) -> list[str]:
     return some
 
 
+def _by_prefix(parts: Mapping[str, Part]) -> Mapping[str, Mapping[str, Part]]:
+    """Return parts by the prefix of the part around them."""
+    found = defaultdict[str, dict[str, Part]](dict)
+    for name, part in parts.items():
+        found[name[:-STEP]][name] = part
+    return found
+
+
 def _of(authors: Sequence[str], prefix: str) -> Sequence[str]:
     """Return those of sorted authors that begin so."""
     return authors[bisect_left(authors, prefix) : bisect_left(authors, f"{prefix}g")]
@@ -144,8 +155,6 @@ def _line(author: str, head: Head) -> str:
 
 
 def _part(value: object) -> Part:
-    several = fields.sequence(value, "a part", 2)
-    if len(several) != 2:
-        raise RecordError(f"a part must be two things, but is {fields.shown(value)}")
+    several = fields.several(value, "a part", 2)
     authors = fields.whole(several[0], "the authors of a part", least=1)
     return Part(authors, fields.hexadecimal(several[1], "the digest of a part", _CUT))

@@ -14,6 +14,7 @@ from ..claims import Check
 from ..errors import RecordError
 from ..ledger import Ledger
 from ..record import Record, parse
+from . import message
 from .heads import Head, Heads, head_of, lacking
 from .room import Room
 from .transport import FRAME
@@ -30,8 +31,6 @@ class Received:
 
     added: int
     refused: tuple[str, ...] = ()
-    authors: frozenset[str] = frozenset()
-    """Whose records were refused."""
 
 
 class Replica(Protocol):
@@ -111,17 +110,26 @@ class LedgerReplica:
     def receive(self, batch: bytes, sender: str = "") -> Received:
         """Add what is sound in a batch, and for which there is room."""
         genomes, records, refused = decoded(batch)
+        lengths = dict[str, int]()
 
         def check(record: Record, genome: Genome) -> str | None:
-            return self.check(record, genome) or self._no_room(record, genome, sender)
+            return self.check(record, genome) or self._no_room(
+                record, length(record, genome), sender
+            )
+
+        def length(record: Record, genome: Genome) -> int:
+            if (name := record.result.genome) not in lengths:
+                lengths[name] = len(to_json(genome))
+            return lengths[name]
 
         merged = self.ledger.take_in(self.name, records, genomes, own=self.author, check=check)
-        return Received(len(merged.added), (*refused, *merged.refused), merged.authors)
+        return Received(len(merged.added), (*refused, *merged.refused))
 
-    def _no_room(self, record: Record, genome: Genome, sender: str) -> str | None:
+    def _no_room(self, record: Record, length: int, sender: str) -> str | None:
+        """Say why there is no room for a record with a genome of that length, None if there is."""
         if record.author == self.author:
             return None
-        return self._room.take(record.author, len(record.body) + len(to_json(genome)), sender)
+        return self._room.take(record.author, len(record.body) + length, sender)
 
 
 class _Batch:
@@ -157,10 +165,7 @@ def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str
     Raises:
         RecordError: it is no batch at all.
     """
-    try:
-        found = fields.mapping(canonical.decode(_text(batch), limit=FRAME), "a batch", _BATCH)
-    except ValueError as error:
-        raise RecordError(f"a batch {error}") from None
+    found = message.read(_text(batch), _BATCH, limit=FRAME, name="a batch")
     texts = fields.sequence(found["genomes"], "the genomes of a batch", ENTRIES)
     genomes = [fields.text(text, "a genome", FRAME) for text in texts]
     records, refused = list[Record](), list[str]()
@@ -176,7 +181,7 @@ def _text(batch: bytes) -> bytes:
     """Return the text of a batch, which may be sent as it is; of an endless one the beginning.
 
     Raises:
-        ValueError: it is neither a text nor a compressed one.
+        RecordError: it is neither a text nor a compressed one.
     """
     if batch[:1] == b"{":
         return batch
@@ -184,16 +189,14 @@ def _text(batch: bytes) -> bytes:
     try:
         text = stream.decompress(batch, FRAME + 1)
     except zlib.error as error:
-        raise ValueError(f"must be JSON or compressed JSON: {error}") from None
+        raise RecordError(f"a batch must be JSON or compressed JSON: {error}") from None
     if len(text) <= FRAME and (not stream.eof or stream.unused_data):
-        raise ValueError("must be compressed JSON that is whole, with nothing behind it")
+        raise RecordError("a batch must be compressed JSON, whole and with nothing behind it")
     return text
 
 
 def _record(entry: object) -> Record:
-    several = fields.sequence(entry, "a record", 2)
-    if len(several) != 2:
-        raise RecordError("a record must be a body and a signature")
+    several = fields.several(entry, "a record", 2)
     body = fields.text(several[0], "the body of a record", FRAME)
     signature = fields.hexadecimal(several[1], "the signature of a record", 128)
     return parse(body.encode(), signature)

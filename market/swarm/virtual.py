@@ -4,7 +4,8 @@ When nothing is ready, time jumps to the next timer: a day of naps costs what is
 is done in one order, so that a run repeats exactly, on any machine, as far as its own code asks for
 no clock and no random number of the machine, and iterates over no set but of numbers, tasks and
 futures (``asyncio.as_completed`` makes a set: give it tasks). In virtual time there are no
-connections, threads, processes and signals: who asks for one is refused.
+connections, threads, processes and signals: who asks for one is refused. What is given to another
+thread to compute (``asyncio.to_thread``) is computed in a step.
 """
 
 from __future__ import annotations
@@ -141,6 +142,23 @@ class VirtualLoop(asyncio.AbstractEventLoop):
             if len(self._timers) > self._many:
                 self._forget_cancelled()
         return timer
+
+    def run_in_executor(
+        self, executor: object, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """Call *func* at this moment, after all that is ready: to compute takes no virtual time."""
+        future = cast("asyncio.Future[T]", self.create_future())
+
+        def compute() -> None:
+            if future.cancelled():
+                return
+            try:
+                future.set_result(func(*args))
+            except Exception as error:
+                future.set_exception(error)
+
+        self.call_soon(compute)
+        return future
 
     def create_future(self) -> asyncio.Future[Any]:
         """Return a future, whose place in sets hangs on its number alone."""

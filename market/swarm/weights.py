@@ -7,10 +7,11 @@ look at who use it; here it is a file of bytes.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...evaluator.job import weights_hash
+from ..fetching import OFFERS, PATIENCE
 from ..ledger import Ledger
 from .blobs import fetch
 from .transport import Transport, TransportError
@@ -21,8 +22,10 @@ KIND = "weights"
 MOST = 1 << 34
 """The most bytes of a file that is sent."""
 
-WITHIN = 50.0
-"""The most seconds that weights are asked for; a peer has half of what is left of them."""
+WITHIN = PATIENCE / OFFERS
+"""The most seconds that weights are asked for, so that a job that waits can have the next ones; a
+peer has half of what is left of them.
+"""
 
 
 class Kept:
@@ -37,7 +40,7 @@ class Kept:
     def __init__(self, ledger: Ledger, run: str, folder: Path) -> None:
         self._ledger, self._run, self._folder = ledger, run, folder
         self._named: dict[str, str] = {}  # SHA-256 -> which files it may be of
-        self._read: dict[str, tuple[int, int]] = {}  # author -> records, next place
+        self._read = 0  # lines of the log
         self._hashed: dict[Path, tuple[int, int, str]] = {}  # with time and size
 
     def __call__(self, name: str) -> Path | None:
@@ -51,26 +54,26 @@ class Kept:
         return next((path for path in sorted(found) if self._is(path, weights)), None)
 
     def _look(self) -> None:
-        """Read the records that came since."""
-        for author, records in self._ledger.counts(self._run).items():
-            known, place = self._read.get(author, (0, 0))
-            if records == known:
+        """Read the records that came since, wherever in their authors' chains they are."""
+        for line in self._ledger.told(self._run, since=self._read):
+            self._read += 1
+            if line.record is None or not (weights := line.record.result.measured.weights):
                 continue
-            for record, _ in self._ledger.entries(self._run, author, since=place):
-                result, place = record.result, record.seq + 1
-                if weights := result.measured.weights:
-                    start, end = result.genome[:24], f"-r{result.replica}-{result.rung}."
-                    self._named[weights] = f"{start}*{end}*.safetensors"
-            self._read[author] = records, place
+            result = line.record.result
+            start, end = result.genome[:24], f"-r{result.replica}-{result.rung}."
+            self._named[weights] = f"{start}*{end}*.safetensors"
 
     def _is(self, path: Path, weights: str) -> bool:
-        facts = path.stat()
-        if facts.st_size > MOST:
+        try:
+            facts = path.stat()
+            if facts.st_size > MOST:
+                return False
+            known = self._hashed.get(path)
+            if known is None or known[:2] != (facts.st_mtime_ns, facts.st_size):
+                known = facts.st_mtime_ns, facts.st_size, weights_hash(path)
+                self._hashed[path] = known
+        except FileNotFoundError:  # it was there a moment ago
             return False
-        known = self._hashed.get(path)
-        if known is None or known[:2] != (facts.st_mtime_ns, facts.st_size):
-            known = facts.st_mtime_ns, facts.st_size, sha256(path)
-            self._hashed[path] = known
         return known[2] == weights
 
 
@@ -86,7 +89,7 @@ async def fetch_weights(
         OSError: it cannot be written.
         ValueError: *weights* is no SHA-256.
     """
-    if into.exists() and _problem(into, weights) is None:
+    if into.exists() and await asyncio.to_thread(_problem, into, weights) is None:
         return
     loop, problems = asyncio.get_running_loop(), list[str]()
     end = loop.time() + WITHIN
@@ -106,12 +109,6 @@ async def fetch_weights(
     raise TransportError("; ".join(problems) or "no peer is known")
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _problem(path: Path, weights: str) -> str | None:
-    found = sha256(path)
+    found = weights_hash(path)
     return None if found == weights else f"hashes to {found[:12]}, not {weights[:12]}"

@@ -160,6 +160,33 @@ def test_a_state_that_inherited_spares_its_whole_line(
     assert steps == [1, STEPS + 1]
     assert lasting(found) == lasting(wanted)
     assert found.inherited_tokens == 2 * STEPS * 128
+    for path in Path(here.folder).iterdir():
+        path.unlink()
+    other = replace(offer, inherited_tokens=1)  # that it is another one costs no training to see
+    received(here, other, data)
+    steps.clear()
+    assert lasting(evaluate(replace(heir, offers=(other,)), here, CATALOG)) == lasting(wanted)
+    assert steps == [STEPS + 1] * 3
+
+
+def test_what_another_worker_proved_meanwhile_is_not_trained_again(
+    there: Setup, here: Setup, small_genome: Genome, child: Genome, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both look for the received file, which one of them takes from under the other."""
+    parent = evaluate(Job(small_genome, LOW), there, CATALOG)
+    data = state_of(there).read_bytes()
+    offer = offer_of(parent, data)
+    path = received(here, offer, data)
+
+    def taken(*args: Any) -> Any:
+        path.replace(here.checkpoint_path(parent.genome, LOW, 0))
+        return safe_open(*args)
+
+    monkeypatch.setattr("praxis_evolve.evaluator.received.safe_open", taken)
+    steps = trainings(monkeypatch)
+    heir = evaluate(Job(child, LOW, line=(small_genome,), offers=(offer,)), here, CATALOG)
+    assert steps == [STEPS + 1]
+    assert heir.inherited_tokens == STEPS * 128
 
 
 Lie = Callable[[dict[str, Tensor], str], bytes]

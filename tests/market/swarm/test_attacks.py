@@ -23,6 +23,7 @@ from typing import Any
 
 import pytest
 
+from praxis_evolve.benchmarks.identities import identity_of
 from praxis_evolve.benchmarks.mutating import mutated
 from praxis_evolve.genome.text import to_json
 from praxis_evolve.market import canonical
@@ -49,7 +50,6 @@ from praxis_evolve.tests.market.swarm.authors import (
     RUN,
     Author,
     genome_of,
-    identity_of,
     measured,
 )
 from praxis_evolve.tests.market.swarm.real_peers import SWARM, Peers, always, whole

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from praxis_evolve.market.swarm import virtual
 from praxis_evolve.market.swarm.blobs import fetch, serve_blobs
 from praxis_evolve.market.swarm.memory import MemoryTransport, Network
-from praxis_evolve.market.swarm.transport import FRAME, TransportError
+from praxis_evolve.market.swarm.transport import FRAME, Handler, Transport, TransportError
 
 TEXT = bytes(range(256)) * 4096 + b"end"
 NAME = f"task:{hashlib.sha256(TEXT).hexdigest()}"
@@ -89,6 +91,44 @@ def test_a_server_that_dies_in_the_middle_is_no_end(tmp_path: Path) -> None:
         assert into.read_bytes() == TEXT
 
     ran(main)
+
+
+def test_files_are_looked_for_beside_the_loop_by_one_at_a_time(tmp_path: Path) -> None:
+    """In real time, for a thread needs it; who leaves lets nobody in beside the one it started."""
+    begun, go, beside = threading.Event(), threading.Event(), list[int]()
+
+    def find(name: str) -> Path | None:
+        beside.append(1)
+        begun.set()
+        assert go.wait(10.0)
+        assert sum(beside) == 1
+        beside.append(-1)
+        return tmp_path / "blob"
+
+    class Served:
+        def serve(self, method: str, handler: Handler) -> None:
+            assert method == "blob"
+            self.handler = handler
+
+    async def asked(handler: Handler) -> bytes:
+        return b"".join([frame async for frame in handler("me", NAME.encode())])
+
+    async def main() -> None:
+        served = Served()
+        serve_blobs(cast("Transport", served), find)
+        first, second = (asyncio.create_task(asked(served.handler)) for _ in range(2))
+        while not begun.is_set():
+            await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        go.set()
+        assert await second == b"found"
+
+    (tmp_path / "blob").write_bytes(b"found")
+    asyncio.run(main())
+    assert beside == [1, -1, 1, -1]
 
 
 @pytest.mark.parametrize("name", ["", "task", "../../etc/passwd", "task:../x", f"task:{'0' * 63}"])

@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from praxis_evolve.benchmarks.identities import identity_of
 from praxis_evolve.market import canonical
 from praxis_evolve.market.errors import RecordError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.swarm import virtual
-from praxis_evolve.market.swarm.flights import BEAT, GOOD, LOOK, MOST_WORKS, Flights, work_of
+from praxis_evolve.market.swarm.flights import BEAT, GOOD, LOOK, MOST_WORKS, Flights, key_from
 from praxis_evolve.market.swarm.memory import Network
 from praxis_evolve.market.swarm.transport import TransportError
 from praxis_evolve.search.base import Key
-from praxis_evolve.tests.market.swarm.authors import identity_of
 
 RUN = "ab" * 32
 SOON = LOOK + 1.0
@@ -161,8 +161,41 @@ def test_a_peer_fills_no_room_by_many_names() -> None:
     simulated(main)
 
 
+def test_what_was_said_before_is_old_also_after_another_spoke_by_the_same_peer() -> None:
+    async def main(network: Network) -> None:
+        peer, author, other = Peer(network, 0, peers=1), identity_of(7), identity_of(8)
+        old = message(author, count=4, works=[list(work(2))])
+        await answered(network, message(author, count=5, works=[list(work(1))]))
+        await answered(network, message(other))
+        await answered(network, old)
+        assert peer.flights.others == {}
+        await answered(network, message(author, count=6, works=[list(work(1))]))
+        assert peer.flights.others == {author.author: (work(1),)}
+
+    simulated(main)
+
+
+def test_where_room_is_needed_who_brought_many_names_is_forgotten_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("praxis_evolve.market.swarm.flights.AUTHORS", 4)
+
+    async def main(network: Network) -> None:
+        peer, quiet = Peer(network, 0, peers=1), identity_of(7)
+        await answered(network, message(identity_of(6), works=[list(work(6))]), name="p6")
+        await answered(network, message(quiet, count=5), name="p7")
+        for number in range(20):
+            await answered(network, message(identity_of(100 + number), works=[list(work(number))]))
+        await answered(network, message(quiet, count=4, works=[list(work(7))]))
+        assert peer.flights.others == {
+            identity_of(6).author: (work(6),), identity_of(119).author: (work(19),)
+        }  # fmt: skip
+
+    simulated(main)
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
                     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))  # fmt: skip
 def test_what_is_no_work_is_refused_by_one_error(value: object) -> None:
     with pytest.raises(RecordError):
-        work_of(value)
+        key_from(value)

@@ -13,6 +13,7 @@ from random import Random
 
 import pytest
 
+from praxis_evolve.benchmarks.identities import identity_of
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.market import canonical
 from praxis_evolve.market.record import Record
@@ -27,7 +28,6 @@ from praxis_evolve.tests.market.swarm.authors import (
     RUN,
     Author,
     genome_of,
-    identity_of,
     measured,
 )
 from praxis_evolve.tests.market.swarm.counters import Counters
@@ -451,6 +451,35 @@ def test_an_exchange_with_who_sends_junk_without_end_ends(authors: list[Author])
         assert JUNK < gossip.tally.refused <= JUNK + 1000
         await asyncio.sleep(0.1)
         assert len(sent) < 20
+
+    virtual.run(main())
+
+
+@pytest.mark.parametrize("several", [3, JUNK + 1])
+def test_records_that_do_not_parse_are_not_pulled_at_each_round(
+    authors: list[Author], several: int
+) -> None:
+    """They name no author, so who has more than came is left alone, also where it is a flood."""
+    one, liar = authors[0], identity_of(99)
+    batch = canonical.encode({"genomes": [], "records": [["x", "00" * 64]] * min(several, 1000)})
+    pulls = list[str]()
+
+    async def pull(caller: str, request: bytes) -> AsyncIterator[bytes]:
+        del request
+        pulls.append(caller)
+        for _ in range(-(-several // 1000)):
+            yield batch
+
+    async def main() -> None:
+        network = Network(29)
+        evil = network.join("evil")
+        theirs = {liar.author: [9, 9, "0" * 64]}
+        evil.serve("heads", always(canonical.encode({"heads": theirs, "parts": {}, "peers": []})))
+        evil.serve("pull", pull)
+        gossip = Gossip(network.join("one"), one.replica(), author=one.key, rng=Random(1))
+        assert await gossip.exchange("evil") == (several <= JUNK)
+        assert await gossip.exchange("evil"), "it is not asked for them again"
+        assert len(pulls) == 1
 
     virtual.run(main())
 

@@ -220,12 +220,11 @@ def test_orders_to_a_node_that_is_gone_are_answered(homes: tuple[Home, Home]) ->
     pid = second.node.pid
     assert pid is not None
     name = "ab" * 32
-    path = second.setup.received_path(name)
-    second.fetches.fetch(name, 9, path)
+    second.fetches.fetch(name, 9)
     until(lambda: second.fetches.fetched(name) is False)
     assert "there is no blob" in second.node.latest["missing"]["reason"]
     os.kill(pid, signal.SIGKILL)
-    second.fetches.fetch(name, 9, path)
+    second.fetches.fetch(name, 9)
     until(lambda: second.fetches.fetched(name) is False, 60.0)
     second.node.close()
     assert not second.node.tell("anything")

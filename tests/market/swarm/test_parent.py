@@ -25,6 +25,15 @@ def test_lines_are_heard_one_by_one_however_they_are_cut(said: list[Told], rng: 
     assert heard == said
 
 
+def test_a_line_that_is_not_understood_takes_no_other_along() -> None:
+    parent, heard = Parent(), list[int]()
+    parent.hear(b'{"event": "a"}\n')
+    parent.on("a", lambda said: heard.append(said["n"]))
+    parent.hear(b'{"event": "a", "n": 1}\n{"event"\n[]\n{}\n{"event": [1]}\n{"event": "a"}\n')
+    parent.hear(b'{"event": "a", "n": 2}\n')
+    assert heard == [1, 2]
+
+
 def test_who_listens_late_hears_the_last_of_its_event() -> None:
     parent, heard = Parent(), list[Told]()
     parent.hear(b'{"event": "a", "n": 1}\n{"event": "a", "n": 2}\n{"event": "b", "n": 3}\n')

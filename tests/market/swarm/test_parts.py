@@ -14,7 +14,17 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.errors import RecordError
 from praxis_evolve.market.swarm import parts, virtual
 from praxis_evolve.market.swarm.heads import Head, Heads, head_of
-from praxis_evolve.market.swarm.parts import ALL, ASKED, FEW, ROOM, Part, Told, compared, read, told
+from praxis_evolve.market.swarm.parts import (
+    ALL,
+    ASKED,
+    FEW,
+    ROOM,
+    Answer,
+    Part,
+    compared,
+    read,
+    told,
+)
 from praxis_evolve.market.swarm.transport import FRAME
 
 
@@ -34,7 +44,7 @@ class Other:
         self.asked: list[Sequence[str]] = []
         self.sizes: list[int] = []
 
-    async def __call__(self, prefixes: Sequence[str]) -> Told:
+    async def __call__(self, prefixes: Sequence[str]) -> Answer:
         self.asked.append(prefixes)
         written = canonical.encode(told(self.heads, prefixes))
         self.sizes.append(len(written))
@@ -88,6 +98,15 @@ def test_of_ten_thousand_authors_little_more_is_sent_than_what_differs(unlike: i
     assert sum(other.sizes) < 9_000 + unlike * 2_000
 
 
+def test_nothing_is_hashed_for_a_part_of_which_no_parts_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mine = {author: head(author, 1) for author in named(*range(FEW + 1))}
+    few = {author: mine[author] for author in list(mine)[:FEW]}
+    monkeypatch.setattr(parts.hashlib, "sha256", pytest.fail)
+    assert virtual.run(compared(mine, (few, {}), Other(few))) == few
+
+
 def test_keys_made_to_begin_alike_are_told_apart_by_what_follows() -> None:
     crafted = [f"{'0' * 6}{author[6:]}" for author in named(*range(FEW * 20))]
     other = Other({author: head(author, 1) for author in crafted})
@@ -98,7 +117,7 @@ def test_keys_made_to_begin_alike_are_told_apart_by_what_follows() -> None:
 def test_parts_without_end_are_refused() -> None:
     count = 0
 
-    async def endless(prefixes: Sequence[str]) -> Told:
+    async def endless(prefixes: Sequence[str]) -> Answer:
         nonlocal count
         count += 1
         return {}, {f"{prefix}{n:02x}": Part(ROOM, "0" * 16) for prefix in prefixes for n in (1, 2)}

@@ -319,7 +319,6 @@ def test_a_nap_of_no_number_is_refused():
 
 
 REAL: list[Callable[[], Coroutine[Any, Any, Any]]] = [
-    lambda: asyncio.to_thread(print),
     lambda: asyncio.open_connection("127.0.0.1", 9),
     lambda: asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0),
     lambda: asyncio.create_subprocess_exec("true"),
@@ -330,6 +329,19 @@ REAL: list[Callable[[], Coroutine[Any, Any, Any]]] = [
 def test_what_is_real_is_refused(real: Callable[[], Coroutine[Any, Any, Any]]):
     with pytest.raises(SimulationError, match=r"loop\.\w+\(\) has no place in virtual time"):
         virtual.run(real())
+
+
+def test_what_another_thread_computes_is_computed_in_a_step():
+    async def main() -> tuple[bool, float]:
+        same = await asyncio.to_thread(threading.get_ident) == threading.get_ident()
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(divmod, 1, 0)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.0):
+                await asyncio.to_thread(pytest.fail, "it was cancelled before")
+        return same, loop().time()
+
+    assert virtual.run(main()) == (True, 0.0)
 
 
 def test_signals_and_files_are_refused():

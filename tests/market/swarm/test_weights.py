@@ -113,6 +113,24 @@ def test_records_of_others_are_looked_at_as_they_come(author: Author, tmp_path: 
     other.ledger.close()
 
 
+def test_a_record_that_fills_a_gap_is_looked_at(author: Author, tmp_path: Path) -> None:
+    other, find, setup = Author(tmp_path / "other"), kept(author), setup_in(author.folder)
+    names = [published(other, STATE[number:], number=number) for number in range(2)]
+    for number in (1, 0):
+        author.ledger.merge(RUN, [other.ledger.records(RUN)[number]])
+        path = setup.checkpoint_path(measured(genome_of(number)).genome, 100, 0)
+        path.write_bytes(STATE[number:])
+        assert find(f"weights:{names[number]}") == path
+    other.ledger.close()
+
+
+def test_a_file_that_goes_while_it_is_looked_for_is_not_there(author: Author) -> None:
+    setup, find = setup_in(author.folder), kept(author)
+    published(author, STATE)
+    setup.checkpoint_path(measured(genome_of(1)).genome, 100, 0).symlink_to("gone")
+    assert find(f"weights:{NAME}") is None
+
+
 def test_weights_come_from_the_first_that_keeps_them(author: Author, tmp_path: Path) -> None:
     setup = setup_in(author.folder)
     published(author, STATE)
