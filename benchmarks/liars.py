@@ -26,9 +26,11 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 from random import Random
 from statistics import fmean, median
@@ -42,6 +44,7 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.identity import identify
 from praxis_evolve.genome.traits import Trait
+from praxis_evolve.market.evidence import Work, agree, work_of
 from praxis_evolve.market.log import PEER
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
@@ -49,7 +52,7 @@ from praxis_evolve.market.reckoning import Reckoning
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.tally import TOLERANCE
 from praxis_evolve.market.trust import weight
-from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
+from praxis_evolve.search.base import Asked, Assignment, Birth, Committed, Finished, key_of
 from praxis_evolve.search.species import Species
 
 NAMES = (
@@ -131,6 +134,9 @@ class Peer:
         """What it heard, in order, by id."""
         self.origins = list[str]()
         self._copied = set[str]()
+        self._works = defaultdict[Work, list[Record]](list)
+        self._fresh = list[Record]()
+        """What it heard since it noted last who was bound to what."""
         self._weights = dict[str, float]()
         self._chain = list[Record]()
         self._birth = Birth(RUN, self.identity.author, 0)
@@ -166,10 +172,33 @@ class Peer:
         for record, genome in fresh:
             self.records[record.id] = record, genome
             self._tell(record, weight(record, self.identity.author))
-        changed = self.reckoning.hear(record for record, _ in fresh)
+            self._works[work_of(record.result)].append(record)
+            self._fresh.append(record)
+        self._follow(self.reckoning.hear(record for record, _ in fresh))
+
+    def _follow(self, changed: Mapping[str, float]) -> None:
         for name, counts in changed.items():
             if self._weights[name] != counts:
                 self._tell(self.records[name][0], counts)
+
+    def bind(self, published: Mapping[str, int], now: int) -> None:
+        """Note who was bound to what was published *now* before others could know it.
+
+        That is whoever says what nobody else is heard to have said before; all is published by the
+        round of *published* and becomes known after it.
+        """
+        fresh, self._fresh = [r for r in self._fresh if published[r.id] == now], []
+        known = self.reckoning.trusted
+        for record in (each for each in fresh if each.author not in known):
+            before = (
+                other
+                for other in self._works[work_of(record.result)]
+                if other.author != record.author and published[other.id] < now
+            )
+            if not any(agree(other.result, record.result) for other in before):
+                committed = Committed(record.author, key_of(record.result), record.id)
+                self.plan.search.tell([committed])
+                self._follow(self.reckoning.hear((), committed=[record.id]))
 
     def _tell(self, record: Record, counts: float) -> None:
         result, asked = record.result, None
@@ -236,14 +265,21 @@ def swarm(
     several = [Peer(n, of, kind if n >= peers - liars else "honest") for n in range(peers)]
     landscape = Landscape(seed, Species(several[0].plan.space))
     honest = [peer for peer in several if peer.honest]
-    while sum(len(peer.origins) for peer in honest) < evaluations:
+    published = dict[str, int]()
+    for now in count():
+        if sum(len(peer.origins) for peer in honest) >= evaluations:
+            break
         known = {name for peer in honest for name in peer.reckoning.trusted}
         worked = [
             peer.work(landscape, is_believed=not peer.honest and peer.identity.author in known)
             for peer in rng.sample(several, len(several))
         ]
+        for peer in several:
+            published |= {name: now for name in peer.records if name not in published}
         for peer in several * EXCHANGES:
             exchange(peer, rng.choice(several))
+        for peer in honest:
+            peer.bind(published, now)
         if not any(worked):
             break
     return _found(several, landscape)

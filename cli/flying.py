@@ -13,12 +13,15 @@ from ..search.base import Key, key_of
 if TYPE_CHECKING:
     from ..evaluator.result import Result
     from ..genome.graph import Genome
+    from ..market.swarm.parent import Told
     from ..market.worker import Watcher
     from ..search.base import Assignment
     from .node import Node
 
-LINGER = 30.0
-"""The seconds that a work is still told of once it is done, until its record is everywhere."""
+LINGER = 120.0
+"""The seconds that a work is still told of once it is done, until its record is everywhere: it may
+be held back at first (``commitments``).
+"""
 
 FRESH = 20.0
 """The seconds after which what a node said of others is of a node that is gone."""
@@ -58,10 +61,20 @@ class Flying:
 
     def others(self) -> Mapping[str, Sequence[Key]]:
         """Return what others work on, by author."""
-        said = self.node.process.latest.get("flights")
-        if said is None or self.clock() - self.node.heard > FRESH:
+        said = self._said("flights")
+        if said is None:
             return {}
         return {author: list(map(Key._make, works)) for author, works in said["others"].items()}
+
+    def committed(self) -> Sequence[str]:
+        """Return the records to which their authors were bound before they could have copied."""
+        said = self._said("committed")
+        return () if said is None else said["records"]
+
+    def _said(self, event: str) -> Told | None:
+        """Return what the node said last, None if it has been gone for a while."""
+        fresh = self.clock() - self.node.heard <= FRESH
+        return self.node.process.latest.get(event) if fresh else None
 
     def _tell(self) -> None:
         """Tell of what runs first; of what is done, as much as a node takes."""

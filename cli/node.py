@@ -132,7 +132,11 @@ class Node:
             self.process.wait_for("caught_up", CATCHING_UP)
 
     def settle(self, own: int, give_up: Callable[[], bool]) -> None:
-        """Wait until others hold the *own* records of this machine, but not for long."""
+        """Wait until others hold the *own* records of this machine, but not for long.
+
+        None is held back any more.
+        """
+        self.process.tell("release", again=True)
         end = time.monotonic() + SETTLING
         while own and time.monotonic() < end and not give_up():
             status = self.status

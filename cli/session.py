@@ -144,7 +144,7 @@ class Session:
         """Work on a run; *known* is what the machine can do, where that needs no proof."""
         from ..blocks.registry import installed
         from ..evaluator.pool import ProcessPool
-        from ..market.drive import drive, nobody
+        from ..market.drive import drive, nobody, nothing
         from ..market.fetching import fetching
         from ..market.identity_key import Identity
         from ..market.ledger import Ledger
@@ -206,6 +206,7 @@ class Session:
                             now=time.time,
                             joining=joining or {},
                             others=flying.others if flying else nobody,
+                            committed=flying.committed if flying else nothing,
                             able=found,
                         )
                     finally:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ..search.base import Committed
 from .evidence import Work, agree, work_of
 from .reading import Told
 from .reckoning import Reckoning
@@ -68,13 +69,15 @@ class Standing:
 
 def standing(told: Iterable[Told]) -> Standing:
     """Return what a log shows of the authors of its run."""
-    records, drivers = dict[str, Record](), set[str]()
+    records, drivers, committed = dict[str, Record](), set[str](), set[str]()
     for line in told:
+        if isinstance(line.event, Committed):
+            committed.add(line.event.record)
         if line.record is not None and line.record.id not in records:
             records[line.record.id] = line.record
             drivers.update(line.drivers)
     reckoning = Reckoning(min(drivers, default=""))
-    reckoning.hear(records.values(), drivers)
+    reckoning.hear(records.values(), drivers, committed)
     counts = Counter(record.author for record in records.values())
     authors = [_author(reckoning, name, counts[name], drivers) for name in counts]
     authors.sort(key=lambda each: (-each.records, each.author))

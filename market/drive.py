@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from ..search.base import (
     Asked,
     Assignment,
     Birth,
+    Committed,
     Event,
     Expired,
     Finished,
@@ -47,12 +48,18 @@ def nobody() -> Works:
     return {}
 
 
+def nothing() -> Collection[str]:
+    """Return the records that nobody was bound to."""
+    return ()
+
+
 @dataclass
 class LedgerJournal:
     """The journal of one run in a ledger, under a lease that it renews.
 
     ``told`` is the number of lines of the log that it has returned, ``others`` says what other
-    peers work on, and ``reckoning`` whom it believes; of a lone run that hears nothing.
+    peers work on, ``committed`` to which records their authors were bound before they could have
+    copied, and ``reckoning`` whom it believes; of a lone run that hears nothing.
     """
 
     ledger: Ledger
@@ -62,12 +69,15 @@ class LedgerJournal:
     now: Callable[[], float]
     told: int = 0
     others: Callable[[], Works] = nobody
+    committed: Callable[[], Collection[str]] = nothing
     reckoning: Reckoning = field(init=False)
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
     _weights: dict[str, float] = field(default_factory=dict[str, float], init=False)
     _waiting: list[Record] = field(default_factory=list[Record], init=False)
     """The records that the reckoning has not heard of yet."""
+    _bound: dict[str, bool] = field(default_factory=dict[str, bool], init=False)
+    """The records to which their authors were bound, and whether the reckoning knows."""
     _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
@@ -86,13 +96,21 @@ class LedgerJournal:
     def heard(self) -> Sequence[Event]:
         """Return the lines that came into the log since, and log what they make count otherwise.
 
-        What others work on whose results would count is logged, too.
+        What others work on whose results would count is logged, too, and to what those were bound
+        who are not believed yet.
         """
         events = self._read()
-        weighed = bool(self._waiting) and self._weigh()
+        if self._note_committed():
+            events += self._read()
+        weighed = self._has_news and self._weigh()
         if self._note_taken() or weighed:
             events += self._read()
         return events
+
+    @property
+    def _has_news(self) -> bool:
+        """Whether there is something that the reckoning has not heard of."""
+        return bool(self._waiting) or not all(self._bound.values())
 
     @property
     def believed(self) -> Set[str]:
@@ -124,6 +142,21 @@ class LedgerJournal:
             self.ledger.append_taken(self.run, each, lease=self.lease)
         return bool(changed)
 
+    def _note_committed(self) -> bool:
+        """Log who was bound to records that came in and may come to be believed by it."""
+        believed = self.believed
+        fresh = [
+            record
+            for name in sorted(self.committed())
+            if name not in self._bound
+            and (record := self._records.get(name)) is not None
+            and record.author not in believed
+        ]
+        for record in fresh:
+            found = Committed(record.author, key_of(record.result), record.id)
+            self.ledger.append_committed(self.run, found, lease=self.lease)
+        return bool(fresh)
+
     def _end(self, record: Record) -> None:
         """Note that its author works on a work no more, whatever it says for a while.
 
@@ -142,6 +175,8 @@ class LedgerJournal:
             event, record = told
             if isinstance(event, Taken):
                 self._taken[event.author] = event.works
+            if isinstance(event, Committed):
+                self._bound.setdefault(event.record, False)
             if record is not None and isinstance(event, Finished):
                 if record.id not in self._records:
                     self._records[record.id] = record
@@ -157,8 +192,9 @@ class LedgerJournal:
         own = self.identity.author
         if self._authors <= {own, *self._drivers}:
             return False  # a lone run needs no trust
-        found = self.reckoning.hear(self._waiting, self._drivers)
+        found = self.reckoning.hear(self._waiting, self._drivers, self._bound)
         self._waiting.clear()
+        self._bound = dict.fromkeys(self._bound, True)
         changed = {
             self._records[name]: counts
             for name, counts in found.items()
@@ -231,6 +267,7 @@ def drive(
     now: Callable[[], float],
     joining: Mapping[str, str] = MappingProxyType({}),
     others: Callable[[], Works] = nobody,
+    committed: Callable[[], Collection[str]] = nothing,
     able: Able = UNLIMITED,
 ) -> Worked:
     """Work on a run until it is through or a wish ends it, and note its state.
@@ -247,6 +284,7 @@ def drive(
         joining: blocks that join the space of the run, with version and source; they come too
             late where the evolution is through.
         others: what other peers work on now.
+        committed: the records to which their authors were bound before they could have copied.
         able: what the machine can do, logged where the log says otherwise.
 
     Raises:
@@ -255,7 +293,7 @@ def drive(
         WorkerError: the program is broken; the run is stopped and can be resumed.
     """
     lease = acquire(ledger.store, run, now=now())
-    journal = LedgerJournal(ledger, run, identity, lease, now, others=others)
+    journal = LedgerJournal(ledger, run, identity, lease, now, others=others, committed=committed)
     try:
         ledger.set_state(run, "running")
         digest = ledger.run(run).digest

@@ -46,10 +46,14 @@ class Board(NamedTuple):
 
 
 class Heard(NamedTuple):
-    """A record, and how many own results were published when it was heard, itself among them."""
+    """A record, and how many own results were published when it was heard, itself among them.
+
+    ``committed`` is whether its author was bound to it before anybody else's could be known to it.
+    """
 
     record: Record
     clock: int
+    committed: bool = False
 
 
 class Verdict(NamedTuple):
@@ -119,11 +123,11 @@ class Evidence:
         takes nothing from what it copies.
         """
         counts = {
-            record.id: self._weight(record, trusted, tallies, tops) for record, _ in self._heard
+            record.id: self._weight(record, trusted, tallies, tops) for record, *_ in self._heard
         }
         if len(counts) == 1:
             return counts
-        said = {record.id: replace(record.result, measured=BLANK) for record, _ in self._heard}
+        said = {record.id: replace(record.result, measured=BLANK) for record, *_ in self._heard}
         most = defaultdict[Result, float](float)
         for name, result in said.items():
             most[result] = max(most[result], counts[name])
@@ -144,7 +148,7 @@ class Evidence:
         """Return the best figures of what only trusted authors vouch for."""
         best = dict[Board, float]()
         if self._viewer.own.isdisjoint(self._answers) and not trusted.isdisjoint(self._answers):
-            for record, _ in self._heard:
+            for record, *_ in self._heard:
                 for board, figure in figures(record.result):
                     best[board] = min(figure, best.get(board, figure))
         return best
@@ -172,8 +176,8 @@ class Evidence:
         return Tally(right=own, vouched=1 - own, shift=shift, square=shift * shift)
 
     def _uncopied(self, claim: Heard) -> bool:
-        """Whether all others who say the same said it when the claim had long been heard."""
-        return all(
+        """Whether it was bound to, or all others said the same when it had long been heard."""
+        return claim.committed or all(
             other.clock >= claim.clock + APART
             for other in self._heard
             if other.record.author != claim.record.author

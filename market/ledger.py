@@ -22,7 +22,7 @@ from ..genome.edit import pruned
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.text import from_json, to_json
-from ..search.base import Able, Assignment, Birth, Event, Taken
+from ..search.base import Able, Assignment, Birth, Committed, Event, Key, Taken
 from . import canonical, log, lookup, rows
 from .chain import chain_problems
 from .errors import BehindError, RecordError, StoreError
@@ -239,6 +239,17 @@ class Ledger:
         """
         with self._changing(run, lease) as (connection, _):
             rows.append_line(connection, run, log.taken(taken))
+
+    def append_committed(
+        self, run: str, committed: Committed, *, lease: Lease | None = None
+    ) -> None:
+        """Log that an author was bound to a record before it could have copied it.
+
+        Raises:
+            LeaseLostError: another process drives the run since *lease*.
+        """
+        with self._changing(run, lease) as (connection, _):
+            rows.append_line(connection, run, log.committed(committed))
 
     def append_able(self, run: str, able: Able, *, lease: Lease | None = None) -> None:
         """Log what the machine can do that asks from here on.
@@ -477,6 +488,10 @@ class Ledger:
         """Return the places in the author's chain and the ids of the records of a run."""
         with self.store.reading() as connection:
             return rows.places(connection, run, author)
+
+    def said_of(self, run: str, work: Key) -> list[tuple[Record, float]]:
+        """Return all records of a work, each with when it came in, in seconds since 1970."""
+        return self._reader.said_of(run, work)
 
     def entries(self, run: str, author: str, *, since: int = 0) -> Iterator[tuple[Record, str]]:
         """Return an author's records from a place on, in order, each with its genome's text."""

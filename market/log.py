@@ -18,6 +18,7 @@ from ..search.base import (
     Assignment,
     Birth,
     Closed,
+    Committed,
     Event,
     Expired,
     Finished,
@@ -41,8 +42,8 @@ _LIMIT = 1 << 24
 class Line:
     """One line: its kind and its body, canonical JSON.
 
-    Kinds are asked, finished, expired, closed, grown, taken, able. ``record`` is the id of the
-    record that a finished line tells of.
+    Kinds are asked, finished, expired, closed, grown, taken, committed, able. ``record`` is the id
+    of the record that a finished line tells of.
     """
 
     kind: str
@@ -97,6 +98,12 @@ def taken(found: Taken) -> Line:
     return Line("taken", canonical.encode({"author": found.author, "works": works}).decode())
 
 
+def committed(found: Committed) -> Line:
+    """Return the line that says that an author was bound to a record before it could copy."""
+    body = {"author": found.author, "work": list(found.work), "record": found.record}
+    return Line("committed", canonical.encode(body).decode())
+
+
 def able(found: Able) -> Line:
     """Return the line that says what the machine can do that asks from here on."""
     return Line("able", canonical.encode(vars(found)).decode())
@@ -125,6 +132,9 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
     if line.kind == "taken":
         works = cast("list[tuple[str, int, int]]", body["works"])
         return Taken(cast("str", body["author"]), tuple(map(Key._make, works)))
+    if line.kind == "committed":
+        work = Key._make(cast("tuple[str, int, int]", body["work"]))
+        return Committed(cast("str", body["author"]), work, cast("str", body["record"]))
     if line.kind == "able":
         return Able(**cast("dict[str, Any]", body))
     birth = Birth(**cast("dict[str, Any]", body["birth"]))

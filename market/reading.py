@@ -13,7 +13,7 @@ from ..evaluator.result import Result
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
 from ..genome.text import from_json
-from ..search.base import Event, Finished
+from ..search.base import Event, Finished, Key
 from . import canonical, log, rows
 from .errors import NotFoundError, RecordError, StoreError
 from .prepared import Driven, Prepared
@@ -35,6 +35,14 @@ _ALIKE = Prepared(
         records.c.rung == bindparam("at_rung"),
         records.c.replica == bindparam("as_replica"),
     )  # told to order them, SQLite looks through all records of the author instead
+)
+_SAID_OF = Prepared(
+    select(records).where(
+        records.c.run == bindparam("of_run"),
+        records.c.genome == bindparam("of_genome"),
+        records.c.rung == bindparam("at_rung"),
+        records.c.replica == bindparam("as_replica"),
+    )
 )
 _ENTRIES = Prepared(
     select(records, genomes.c.text)
@@ -103,6 +111,15 @@ class Reader:
         )  # fmt: skip
         for row in sorted(found, key=lambda row: row.seq):
             yield self._record(run, row)
+
+    def said_of(self, run: str, work: Key) -> list[tuple[Record, float]]:
+        """Return all records of a work, each with the time when it came in."""
+        with self.store.reading() as connection:
+            found = _SAID_OF.all(
+                connection, of_run=run, of_genome=work.genome, at_rung=work.rung,
+                as_replica=work.replica,
+            )  # fmt: skip
+        return [(self._record(run, row), row.received) for row in found]
 
     def entries(self, run: str, author: str, since: int) -> Iterator[tuple[Record, str]]:
         """Yield an author's records from the place *since* on, with the texts of their genomes."""

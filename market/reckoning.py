@@ -11,6 +11,7 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ..search.ordered import remove
 from .evidence import AUDITED, Board, Evidence, Heard, Viewer, Work, work_of
@@ -48,6 +49,7 @@ class Reckoning:
     def __init__(self, own: str, *, secret: str = "") -> None:
         self._viewer = Viewer(frozenset({own}), secret)
         self._heard = dict[str, Record]()
+        self._committed = set[str]()
         self._restart()
 
     @property
@@ -65,10 +67,20 @@ class Reckoning:
         """How often each author was found right and wrong, by those who are trusted."""
         return self._rounds[-1].tallies
 
-    def hear(self, records: Iterable[Record], beside: Collection[str] = ()) -> Mapping[str, float]:
-        """Take in records in the order of the log; return what counts otherwise now, by its id."""
+    def hear(
+        self,
+        records: Iterable[Record],
+        beside: Collection[str] = (),
+        committed: Iterable[str] = (),
+    ) -> Mapping[str, float]:
+        """Take in records in the order of the log, and the ids of those that were committed to.
+
+        Returns what counts otherwise now, by its id.
+        """
         fresh = [r for r in records if r.id not in self._heard and r.genuine]
         fresh = list({record.id: record for record in fresh}.values())
+        bound = {name for name in committed if name not in self._committed}
+        self._committed |= bound
         self._heard |= {record.id: record for record in fresh}
         own, frozen = self._viewer.own | set(beside), set(self._viewer.frozen)
         for record in fresh:
@@ -82,7 +94,17 @@ class Reckoning:
             self._restart()
             self._learn(list(self._heard.values()))
             return {n: w for n, w in self._weights.items() if before.get(n) != w}
-        return self._learn(fresh)
+        return self._learn(fresh, self._bind(bound))
+
+    def _bind(self, bound: Set[str]) -> Mapping[Work, None]:
+        """Note commitments to records that were heard before; return the works that they are of."""
+        works = dict[Work, None]()
+        for name in sorted(bound & self._heard.keys()):
+            works[work_of(self._heard[name].result)] = None
+        for work in works:
+            said = self._said[work]
+            said[:] = [each._replace(committed=each.record.id in self._committed) for each in said]
+        return works
 
     def _restart(self) -> None:
         self._places = {(r.run, r.author, r.seq): r.id for r in reversed(self._heard.values())}
@@ -96,14 +118,17 @@ class Reckoning:
         self._boards = defaultdict[Board, list[float]](list)
         self._topping = defaultdict[Board, dict[Work, None]](dict)
 
-    def _learn(self, fresh: Collection[Record]) -> Mapping[str, float]:
+    def _learn(
+        self, fresh: Collection[Record], bound: Mapping[Work, None] = MappingProxyType({})
+    ) -> Mapping[str, float]:
         touched = dict[Work, None]()
         for record in fresh:
             self._clock += record.author in self._viewer.own
             work = work_of(record.result)
-            self._said[work].append(Heard(record, self._clock))
+            self._said[work].append(Heard(record, self._clock, record.id in self._committed))
             self._by[record.author][work] = None
             touched[work] = None
+        touched |= bound
         for work in touched:
             self._works[work] = Evidence(self._said[work], self._viewer)
         trusted, tallies = self.trusted, dict(self.tallies)

@@ -9,9 +9,10 @@ signed two records for one place, counts nothing; who is found to err counts les
 not checked, in what it said before, too.
 
 Who repeats what others published is right without having measured. So it counts for an author that
-it was right only if it cannot have copied: nobody else had said the same before this peer, since it
-heard the claim, had time for an evaluation of its own. Whoever copies faster than records spread
-takes from an author what a claim would have counted for it, and gains nothing.
+it was right only if it cannot have copied. It cannot have where it was bound to its record before
+anybody else's of the same work could be known to it (commit and reveal; ``swarm.commitments``), and
+where nobody else had said the same before this peer, since it heard the claim, had time for an
+evaluation of its own.
 
 ``Trust`` computes all of it anew from the records of a log, in their order; ``reckoning`` keeps the
 same weights up as records come.
@@ -43,7 +44,8 @@ class Trust:
 
     *beside* are other keys that are as good: those by whom the run was driven in the same store.
     *records* are in the order in which this peer heard of them, its own as it published them: the
-    order of its log, which stays. Repeats change nothing.
+    order of its log, which stays. Repeats change nothing. *committed* are the ids of those that
+    their authors were bound to before they could have copied.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Trust:
         own: str,
         beside: Collection[str] = (),
         *,
+        committed: Collection[str] = (),
         secret: str = "",
     ) -> None:
         several = {record.id: record for record in records if record.genuine}
@@ -60,7 +63,7 @@ class Trust:
         heard, clock = defaultdict[Work, list[Heard]](list), 0
         for record in several.values():
             clock += record.author in mine
-            heard[work_of(record.result)].append(Heard(record, clock))
+            heard[work_of(record.result)].append(Heard(record, clock, record.id in committed))
         self._works = {work: Evidence(said, self._viewer) for work, said in heard.items()}
         self.tallies = self._settled()
         """How often each author was found right and wrong, by those who are trusted."""

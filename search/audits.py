@@ -18,7 +18,18 @@ from typing import NamedTuple
 
 from ..evaluator.ladder import Ladder
 from ..genome.graph import Genome
-from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Key, key_of
+from .base import (
+    Asked,
+    Assignment,
+    Birth,
+    Closed,
+    Committed,
+    Event,
+    Expired,
+    Finished,
+    Key,
+    key_of,
+)
 from .company import Company
 from .draws import generator, lot
 from .ordered import remove
@@ -32,10 +43,16 @@ AUDIT = "audit"
 SHARE = 0.3
 """The most of all asks that may be audits, so that a flood of claims stops nobody's search."""
 
+FIRST = 0.5
+"""The same as long as nobody is believed: what an own search begins with are samples, too, and if
+all did nothing but audits, there would be nothing to audit.
+"""
+
 APART = 2
 """How many own results lie between two hearings for sure to have the time of an evaluation between
 them, for the first of them may have been begun before. Who is found right sooner may have copied
-and gains nothing by it, so nobody looks at a claim sooner.
+and gains nothing by it, so nobody looks at a claim sooner, but for one that its author was bound to
+before it could have copied.
 """
 
 DULL = 0.1
@@ -92,8 +109,10 @@ class Audits:
         self._first: dict[Key, _First] = {}
         self._own = 0
         self._answers, self._work, self._company = Answers(), Work(), Company()
-        self._credited: dict[Key, str] = {}
-        """Who was found right by a work, where that still stands."""
+        self._committed: dict[Key, set[str]] = {}
+        """Who was bound to its claim of a work before it could have copied."""
+        self._agreed: dict[tuple[Key, str], bool] = {}
+        """Whose claims of works are true as far as that still stands, and whether it counts."""
         self._closed = False
 
     @property
@@ -107,7 +126,8 @@ class Audits:
             return None
         rng = generator(self._seed, birth)
         drawn = rng.random()
-        if drawn >= SHARE:
+        share = self._share()
+        if drawn >= share:
             return None
         newcomers = self._newcomers()
         open_ = [
@@ -115,8 +135,8 @@ class Audits:
             for key in self._claims
             if not self._work.taken(key)
             and not self._company.works_on(key)
-            and self._own >= self._first[key].own + APART
-            and drawn < SHARE * self._hope(key, newcomers)
+            and self._is_ripe(key)
+            and drawn < share * self._hope(key, newcomers)
             and self._can(key)
         ]
         focus = self._focus(open_, birth.author)
@@ -135,6 +155,8 @@ class Audits:
             match event:
                 case Finished():
                     self._hear(event)
+                case Committed(author, work):
+                    self._commit(work, author)
                 case Asked(assignment):
                     name = self._identify(assignment.genome)
                     self._work.ask(Key(name, assignment.rung, assignment.replica), assignment)
@@ -144,6 +166,11 @@ class Audits:
                     self._closed = True
                 case _:
                     pass
+
+    def _share(self) -> float:
+        """Return the most of all asks that may be audits now."""
+        believes = max(self._right.values(), default=0) >= self._standing
+        return SHARE if believes else FIRST
 
     def _asked(self, key: Key) -> Assignment:
         """Return what was asked for by the first author of a claim."""
@@ -156,6 +183,18 @@ class Audits:
         """Whether the machine can measure what is claimed."""
         return self._reach.fits(self._asked(key).genome, key.rung)
 
+    def _is_ripe(self, key: Key) -> bool:
+        """Whether measuring it now would show that somebody else had measured."""
+        bound = self._committed.get(key, set[str]())
+        return self._own >= self._first[key].own + APART or not bound.isdisjoint(self._claims[key])
+
+    def _proved(self, key: Key) -> set[str]:
+        """Return whose word an audit would put to the test: who claimed it and cannot have copied.
+
+        Nobody else is worth a look for its own sake.
+        """
+        return self._committed.get(key, set()) | ({self._first[key].author} - {""})
+
     def _rank(self, key: Key, focus: str, author: str) -> Rank:
         """Return how urgent a claim is: what waits of authors who are believed goes first.
 
@@ -166,21 +205,26 @@ class Audits:
         matters = self._matters(key, author)
         if matters and max(rights) >= self._standing:
             return Rank(3)
-        if focus and focus == self._first[key].author:
+        if focus and focus in self._heeded(key):
             return Rank(2, matters)
         return Rank(1, max(rights)) if matters else IDLE
 
     def _focus(self, keys: Sequence[Key], author: str) -> str:
-        """Return whom *author* puts to the test: who is nearest to be believed, or drew a lot."""
-        tested = {self._first[key].author for key in keys if self._is_heeded(key)} - {""}
-        tested = {name for name in tested if self._right[name] < self._standing}
-        lots = {name: lot(self._seed, AUDIT, author, name) for name in tested - {*+self._wrong}}
-        return max(lots, key=lambda name: (self._right[name], lots[name]), default="")
+        """Return whom *author* puts to the test: the next in the order of their keys, all round.
 
-    def _is_heeded(self, key: Key) -> bool:
-        """Whether the first who claimed it does and was not found wrong more than right."""
-        event = self._claims[key].get(self._first[key].author)
-        return event is not None and event.weight >= HEEDED
+        So each is tested by another one, and whom the next believes is believed, too: of so many
+        peers all are believed when each has tested one.
+        """
+        tested = {name for key in keys for name in self._heeded(key)}
+        tested = {name for name in tested if self._right[name] < self._standing}
+        return min(tested - {*+self._wrong}, key=lambda name: (name < author, name), default="")
+
+    def _heeded(self, key: Key) -> set[str]:
+        """Return who of those whom it would prove was not found wrong more than right."""
+        claims = self._claims[key]
+        return {
+            name for name in self._proved(key) if name in claims and claims[name].weight >= HEEDED
+        }
 
     def _hope(self, key: Key, newcomers: float) -> float:
         """Return how likely a claim is right by what was found of its authors, 0 to 1."""
@@ -201,26 +245,37 @@ class Audits:
         self._own += event.asked is None
         answered = self._answers.hear(event)
         if answered:
-            if self._forget(key, author) and self._first[key].author == author:
-                self._credited[key] = author
-                self._right[author] += 1
-                del self._wrong[author]
+            if self._forget(key, author):
+                self._agree(key, author)
             self._work.answer(key)
             self._score(key, result.bits_per_byte)
             return
-        if self._credited.get(key) == author:
-            del self._credited[key]
-            self._right[author] -= 1
+        self._right[author] -= self._agreed.pop((key, author), False)
         if answered is False:
             self._work.reopen(key)
             self._score(key, None)
         if event.weight == 0:
             self._wrong[author] += self._forget(key, author)
-        elif key not in self._trusted and self._may_be_audited(event):
+        elif self._may_be_audited(event):
             self._claims.setdefault(key, {})[author] = event
-            first = self._first.setdefault(key, _First(author, self._own))
+            known = key in self._trusted  # so it may have been copied
+            first = self._first.setdefault(key, _First("" if known else author, self._own))
             if author != first.author and self._own < first.own + APART:
                 self._first[key] = _First("", first.own)  # who of them copied cannot be told
+
+    def _agree(self, key: Key, author: str) -> None:
+        """Note that a claim is true, which counts for an author that cannot have copied."""
+        counts = author in self._proved(key)
+        self._agreed[key, author] = counts
+        if counts:
+            self._right[author] += 1
+            del self._wrong[author]
+
+    def _commit(self, key: Key, author: str) -> None:
+        """Note that an author was bound to its claim, which may have been found true before."""
+        self._committed.setdefault(key, set()).add(author)
+        if self._agreed.get((key, author)) is False:
+            self._agree(key, author)
 
     def _forget(self, key: Key, author: str) -> bool:
         """Forget the claim of an author, of whom others may be left; return whether it was one."""

@@ -99,6 +99,19 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Committed:
+    """An author had bound itself to what it measured before others' figures could be known to it.
+
+    So it measured: whoever finds the same confirms its word (commit and reveal). ``record`` is the
+    id of the record that it was bound to.
+    """
+
+    author: str
+    work: Key
+    record: str
+
+
+@dataclass(frozen=True)
 class Able:
     """What the machine can do that asks from here on; None is no limit that is known.
 
@@ -113,7 +126,7 @@ class Able:
 UNLIMITED = Able()
 
 
-Event = Asked | Finished | Expired | Closed | Grown | Taken | Able
+Event = Asked | Finished | Expired | Closed | Grown | Taken | Committed | Able
 
 
 class Search(Protocol):

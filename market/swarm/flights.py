@@ -3,7 +3,8 @@
 A lease without a master: a peer says what it works on, signed by its author and counted, to some
 others whenever that changes and again and again; whoever hears nothing for a while holds its work
 for free. What an author said before is never taken for what it says now, whoever repeats it. Who
-is left alone on that word is for the reader to say: here all are told of.
+is left alone on that word is for the reader to say: here all are told of. With it goes what the
+author is bound to (``commitments``).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .. import canonical, fields
 from ..errors import RecordError
 from ..identity_key import Identity, verify
 from . import message
+from .commitments import MOST_BOUND, Commitment
 from .heads import AUTHORS
 from .transport import Transport, TransportError
 
@@ -44,7 +46,7 @@ LOOK = 0.5
 WAIT = 5.0
 """The most seconds that another may take to hear."""
 
-_FIELDS = ("run", "author", "count", "works")
+_FIELDS = ("run", "author", "count", "works", "bound")
 
 
 @dataclass(frozen=True)
@@ -57,14 +59,26 @@ class Flight:
     until: float
 
 
+def unbound() -> Sequence[Commitment]:
+    """Return what a peer is bound to that tells all at once."""
+    return ()
+
+
+def unheard(author: str, bound: Sequence[Commitment]) -> None:
+    """Hear what an author is bound to where nobody asks."""
+    del author, bound
+
+
 class Flights:
-    """What this peer and others of its run work on.
+    """What this peer and others of its run work on, and to what they are bound.
 
     Args:
         transport: the way to the others.
         run: the digest of the run.
         identity: who signs.
         peers: some peers to tell, at most as many as it is given.
+        bound: what this peer is bound to now.
+        hear: called with an author and what it is bound to.
         now: seconds since 1970, by which an author's messages are counted; a peer that is started
             again counts on.
     """
@@ -76,12 +90,16 @@ class Flights:
         identity: Identity,
         *,
         peers: Callable[[int], Sequence[str]],
+        bound: Callable[[], Sequence[Commitment]] = unbound,
+        hear: Callable[[str, Sequence[Commitment]], None] = unheard,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._transport, self._run, self._identity = transport, run, identity
         self._peers, self._now = peers, now
+        self._bound, self._hear_bound = bound, hear
         self._heard: dict[str, Flight] = {}
         self._mine: tuple[Key, ...] = ()
+        self._said_bound: tuple[Commitment, ...] = ()
         self._said = b""
         self._count = 0
         transport.serve("flights", self._hear)
@@ -95,11 +113,12 @@ class Flights:
 
     def say(self, works: Sequence[Key]) -> None:
         """Say from now on that this peer works on these, at most ``MOST_WORKS``."""
-        self._mine = tuple(works)
+        self._mine, self._said_bound = tuple(works), tuple(self._bound())
         self._count = max(self._count + 1, int(1000 * self._now()))
         body = canonical.encode({
             "run": self._run, "author": self._identity.author, "count": self._count,
             "works": [list(work) for work in self._mine],
+            "bound": [[list(work), record] for work, record in self._said_bound],
         })  # fmt: skip
         said = {"said": body.decode(), "signature": self._identity.sign(body)}
         self._said = canonical.encode(said)
@@ -108,6 +127,8 @@ class Flights:
         """Tell others until cancelled: at once where something is new, else again and again."""
         told, at = b"", _clock()
         while True:
+            if tuple(self._bound()) != self._said_bound:
+                self.say(self._mine)
             if self._said != told or _clock() - at >= BEAT:
                 if self._said == told:
                     self.say(self._mine)  # counted anew, so that it is believed anew
@@ -132,10 +153,11 @@ class Flights:
         Raises:
             RecordError: it is none, of another run, or its author did not sign it.
         """
-        author, count, works = self._read(said)
+        author, count, works, bound = self._read(said)
         known = self._heard.get(author)
         if author == self._identity.author or (known is not None and known.count >= count):
             return
+        self._hear_bound(author, bound)
         for other, flight in self._heard.items():
             if flight.peer == peer and other != author:  # a peer has one author
                 self._heard[other] = replace(flight, works=())  # its count is kept, works are not
@@ -151,7 +173,7 @@ class Flights:
         if silent:
             del self._heard[max(silent, key=lambda author: named[self._heard[author].peer])]
 
-    def _read(self, said: bytes) -> tuple[str, int, tuple[Key, ...]]:
+    def _read(self, said: bytes) -> tuple[str, int, tuple[Key, ...], tuple[Commitment, ...]]:
         outer = message.read(said, ("said", "signature"), limit=LIMIT)
         body = fields.text(outer["said"], "what is said", LIMIT).encode()
         found = message.read(body, _FIELDS, limit=LIMIT)
@@ -165,7 +187,9 @@ class Flights:
         if not verify(author, body, signature):
             raise RecordError(f"author {author[:12]} did not sign what it is said to work on")
         works = fields.sequence(found["works"], "works", MOST_WORKS)
-        return author, fields.whole(found["count"], "count"), tuple(map(key_from, works))
+        bound = fields.sequence(found["bound"], "what an author is bound to", MOST_BOUND)
+        count = fields.whole(found["count"], "count")
+        return author, count, tuple(map(key_from, works)), tuple(map(_commitment, bound))
 
 
 def key_from(value: object) -> Key:
@@ -181,6 +205,11 @@ def key_from(value: object) -> Key:
         fields.whole(rung, "a rung"),
         fields.whole(replica, "the replica of a work", most, least=-most),
     )
+
+
+def _commitment(value: object) -> Commitment:
+    work, record = fields.several(value, "a commitment", 2)
+    return Commitment(key_from(work), fields.hexadecimal(record, "a record", 64))
 
 
 def _clock() -> float:

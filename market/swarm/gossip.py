@@ -136,6 +136,12 @@ class Gossip:
         held = sorted((known.holds for known in self._known.values()), reverse=True)
         return held[others - 1] if len(held) >= others else 0
 
+    def in_touch(self, seconds: float) -> bool:
+        """Whether two others, or all that there are, answered in the last *seconds*."""
+        times = [known.answered for known in self._known.values() if known.answered is not None]
+        lately = sum(answered >= self._now() - seconds for answered in times)
+        return lately >= min(FANOUT, len(times))
+
     async def run(self, contacts: Sequence[Contact] = ()) -> None:
         """Gossip until cancelled, beginning with *contacts*."""
         await self.meet(contacts)

@@ -30,8 +30,9 @@ from ..identity_key import Identity
 from ..ledger import Ledger
 from ..manifest import Manifest
 from .blobs import serve_blobs
+from .commitments import Commitments, Withheld, spreading
 from .flights import Flights, key_from
-from .gossip import FANOUT, Gossip
+from .gossip import FANOUT, LOOK, Gossip
 from .joining import found_in, join_run, write_manifest
 from .orders import Order
 from .p2p import Network, P2PTransport
@@ -181,13 +182,29 @@ async def _gossip(
     identity = Identity.load_or_create(Path(settings.identity))
     author = identity.author
     claims = Claims(manifest, manifest.space(installed(), {}))
-    replica = LedgerReplica(ledger, settings.run, author, claims)
+
+    def spreads() -> float:
+        return spreading(len(gossip.peers), settings.period)
+
+    withheld = Withheld(
+        ledger, settings.run, author,
+        hold=lambda: spreads() + settings.period if gossip.peers else 0.0,
+    )  # fmt: skip
+    replica = LedgerReplica(ledger, settings.run, author, claims, out=lambda: withheld.out)
     gossip = Gossip(transport, replica, author=author, rng=Random(), period=settings.period)
-    flights = Flights(transport, settings.digest, identity, peers=gossip.some)
+    commitments = Commitments(
+        ledger, settings.run, author, spreads=spreads, in_touch=gossip.in_touch
+    )
+    flights = Flights(
+        transport, settings.digest, identity, peers=gossip.some, bound=lambda: withheld.bound,
+        hear=lambda author, bound: commitments.hear(author, bound, withheld.out),
+    )  # fmt: skip
     parent.on("flights", lambda said: flights.say(list(map(key_from, said["works"]))))
+    parent.on("release", lambda said: withheld.release())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(gossip.run())
         tasks.create_task(flights.run())
+        tasks.create_task(_let_out(withheld))
         tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT]))
         while True:
             for peer in transport.neighbours:
@@ -204,7 +221,15 @@ async def _gossip(
                 **asdict(gossip.tally),
             )
             say("flights", others=flights.others)
+            say("committed", records=commitments.sure())
             await asyncio.sleep(STATUS)
+
+
+async def _let_out(withheld: Withheld) -> None:
+    """Let others have what was held back long enough, until cancelled."""
+    while True:
+        withheld.look()
+        await asyncio.sleep(LOOK)
 
 
 async def _catch_up(gossip: Gossip, peers: Sequence[str]) -> None:

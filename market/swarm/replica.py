@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from ..errors import RecordError
 from ..ledger import Ledger
 from ..record import Record, parse
 from . import message
-from .heads import Head, Heads, head_of, lacking
+from .heads import NONE, Head, Heads, head_of, lacking
 from .room import Room
 from .transport import FRAME
 
@@ -62,14 +62,17 @@ class LedgerReplica:
     """The records of one run in a ledger.
 
     ``author`` is this peer's own key, whose records count fully; ``check`` says what is wrong with
-    others'.
+    others'; ``out`` is how many of the first own records others may have, None for all.
     """
 
     ledger: Ledger
     name: str
     author: str
     check: Check
+    out: Callable[[], int | None] = lambda: None
     run: str = field(init=False)
+    _mine: tuple[int, Head] = field(default=(0, NONE), init=False)
+    """The head of so many own records."""
     _known: dict[str, Head] = field(default_factory=dict[str, Head], init=False)
     _room: Room = field(init=False)
     _read: int = field(default=0, init=False)  # lines of the log that are in what is known
@@ -85,7 +88,18 @@ class LedgerReplica:
         if length > self._read:
             fresh = {each: head_of(self.ledger.places(self.name, each)) for each in authors}
             self._known, self._read = {**self._known, **fresh}, length
-        return self._known
+        return self._shown()
+
+    def _shown(self) -> Heads:
+        """Return what is known but for own records that are held back."""
+        out, own = self.out(), self._known.get(self.author)
+        if out is None or own is None or own.records <= out:
+            return self._known
+        if self._mine[0] != out:
+            places = self.ledger.places(self.name, self.author)
+            self._mine = out, head_of(place for place in places if place[0] < out)
+        shown = {**self._known, self.author: self._mine[1]}
+        return {author: head for author, head in shown.items() if head.records}
 
     def lacking(self, theirs: Heads) -> Iterator[bytes]:
         """Yield batches of what a peer with these heads lacks, what this peer measured first.
@@ -99,9 +113,11 @@ class LedgerReplica:
 
     def _batches(self, several: Mapping[str, int]) -> Iterator[bytes]:
         """Yield batches of the records of authors, of each from a place on."""
-        batch = _Batch()
+        batch, out = _Batch(), self.out()
         for author, since in several.items():
             for record, text in self.ledger.entries(self.name, author, since=since):
+                if author == self.author and out is not None and record.seq >= out:
+                    break
                 if (full := batch.add(record, text)) is not None:
                     yield full
         if batch.records:

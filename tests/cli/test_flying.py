@@ -78,5 +78,8 @@ def test_what_others_work_on_is_believed_while_the_node_speaks() -> None:
     assert case.flying.others() == {}
     case.told.latest["flights"] = {"others": {"you": [["ab", 100, 0]]}}
     assert case.flying.others() == {"you": [("ab", 100, 0)]}
+    case.told.latest["committed"] = {"records": ["ab"]}
+    assert list(case.flying.committed()) == ["ab"]
     case.now += FRESH + 1
+    assert list(case.flying.committed()) == []
     assert case.flying.others() == {}

@@ -24,7 +24,18 @@ from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.record import Record
 from praxis_evolve.market.tally import STANDING
 from praxis_evolve.market.worker import Wish, Worked
-from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Expired, Finished, Key, Taken
+from praxis_evolve.search.base import (
+    Asked,
+    Assignment,
+    Birth,
+    Committed,
+    Event,
+    Expired,
+    Finished,
+    Key,
+    Taken,
+    key_of,
+)
 from praxis_evolve.search.replay import replay
 from praxis_evolve.tests.market.loop import (
     CATALOG,
@@ -349,6 +360,44 @@ def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_p
     assert [e for e in ledger.events(RUN) if isinstance(e, Taken)] == [
         Taken(other.author, (work,)), Taken(other.author, ()),
     ]  # fmt: skip
+    there.close()
+    ledger.close()
+
+
+def test_who_was_bound_is_logged_until_it_is_believed_and_replays(tmp_path: Path) -> None:
+    ledger, me, other = begun(tmp_path), Identity.new(), Identity.new()
+    lease = acquire(ledger.store, RUN, now=0.0)
+    sure = list[str]()
+    journal = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0, committed=lambda: sure)
+    plan, there = Plan(MANIFEST, CATALOG), begun(tmp_path / "there")
+    records = list[Record]()
+    for number in range(2 * STANDING):
+        assignment = Assignment(plan.space.sample(Random(number), f"{number}"), 100, 0,
+                                Birth("r", me.author, number))  # fmt: skip
+        result = invented(Job(assignment.genome, 100, 0))
+        there.append_asked(RUN, assignment)
+        ledger.append_asked(RUN, assignment)
+        ledger.publish(RUN, me, result)  # before the other's came, so it may be copied
+        records.append(there.publish(RUN, other, result))
+        ledger.merge(RUN, records[-1:])
+        if number < 2:
+            sure.append(records[-1].id)
+            logged = [each for each in journal.heard() if isinstance(each, Committed)]
+            assert logged == [Committed(other.author, key_of(result), sure[-1])]
+    assert not journal.believed
+    sure += ["00" * 32, *(record.id for record in records)]
+    journal.heard()
+    assert journal.believed == {other.author}
+    found = [each for each in ledger.events(RUN) if isinstance(each, Committed)]
+    assert {each.record for each in found} == {record.id for record in records}
+    assert not journal.heard()
+    again = LedgerJournal(ledger, RUN, me, lease, lambda: 0.0)
+    assert [each for each in again.heard() if isinstance(each, Committed)] == found
+    assert again.believed == journal.believed
+    later = there.publish(RUN, other, replace(records[0].result, replica=1))
+    ledger.merge(RUN, [later])
+    sure.append(later.id)
+    assert not [each for each in journal.heard() if isinstance(each, Committed)]
     there.close()
     ledger.close()
 

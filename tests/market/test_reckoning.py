@@ -67,16 +67,19 @@ def heard_in_parts(records: Sequence[Record], rng: Random) -> None:
     """Compare both after each part of a log."""
     own = named(1).author
     reckoning, weights = Reckoning(own, secret="s"), dict[str, float]()
-    beside, start = set[str](), 0
+    beside, bound, start = set[str](), set[str](), 0
     while start < len(records):
         end = start + rng.randint(1, 12)
         if rng.random() < 0.02:
             beside.add(named(2).author)
-        changed = reckoning.hear(records[max(0, start - 3) : end], beside)
+        near = records[max(0, start - 10) : end + 10]  # before or after its record is heard
+        fresh = {record.id for record in rng.sample(near, len(near) // 6)}
+        bound |= fresh
+        changed = reckoning.hear(records[max(0, start - 3) : end], beside, fresh)
         assert all(weights.get(name) != counts for name, counts in changed.items())
         weights |= changed
         start = end
-        trust = Trust(records[:start], own, beside, secret="s")
+        trust = Trust(records[:start], own, beside, committed=bound, secret="s")
         assert weights == trust.weights()
         assert reckoning.tallies == trust.tallies
         assert (reckoning.trusted, reckoning.frozen) == (trust.trusted, trust.frozen)

@@ -170,6 +170,28 @@ def test_a_copier_is_never_believed_and_honest_authors_are():
     assert found.trusted == {ME.author, *(author.author for author in honest)}
 
 
+@pytest.mark.attack(19)
+def test_who_was_bound_before_it_could_copy_is_believed_though_others_copy_at_once():
+    theirs, copier = says(OTHER, truth(*range(12))), says(named(50), truth(*range(12)))
+    both = [record for pair in zip(theirs, copier, strict=True) for record in pair]
+    heard, bound = [*both, *mine_of(truth(*range(12)))], {record.id for record in theirs}
+    assert Trust(heard, ME.author).trusted == {ME.author}
+    trust = Trust(heard, ME.author, committed=bound)
+    assert trust.trusted == {ME.author, OTHER.author}
+    assert trust.tallies == {OTHER.author: Tally(12)}
+    before = Trust([*mine_of(truth(*range(12))), *theirs], ME.author, committed=bound)
+    assert before.trusted == {ME.author, OTHER.author}, "what was measured here was not known yet"
+
+
+def test_a_friend_vouches_at_once_for_who_was_bound():
+    third = says(named(103), truth(*range(100, 200)))
+    friend = says(OTHER, truth(*range(20), *range(100, 200)))
+    heard = [*third, *friend, *mine_of(truth(*range(20)))]
+    assert Trust(heard, ME.author).trusted == {ME.author, OTHER.author}
+    trust = Trust(heard, ME.author, committed={record.id for record in third})
+    assert trust.trusted == {ME.author, OTHER.author, named(103).author}
+
+
 def test_a_slow_copier_takes_nothing_from_whom_it_copies():
     theirs = says(OTHER, truth(*range(12)))
     copier, mine = says(named(50), truth(*range(12))), mine_of(truth(*range(12)))

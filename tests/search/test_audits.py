@@ -9,8 +9,18 @@ import pytest
 
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.asynchronous import AsynchronousSearch
-from praxis_evolve.search.audits import APART, AUDIT, DULL, SHARE, Audits
-from praxis_evolve.search.base import Able, Asked, Assignment, Birth, Closed, Expired, Finished
+from praxis_evolve.search.audits import APART, AUDIT, DULL, FIRST, SHARE, Audits
+from praxis_evolve.search.base import (
+    Able,
+    Asked,
+    Assignment,
+    Birth,
+    Closed,
+    Committed,
+    Expired,
+    Finished,
+    key_of,
+)
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.reach import Need, Reach
 from praxis_evolve.search.scores import HEEDED
@@ -47,7 +57,7 @@ def test_a_claim_is_measured_again_by_a_share_of_the_asks_until_somebody_does() 
     assert not asks(stage)
     stage.tell([claim(1)])
     offers = asks(stage)
-    assert 0.6 <= len(offers) / (200 * SHARE) <= 1.4
+    assert 0.6 <= len(offers) / (200 * FIRST) <= 1.4, "nobody is believed yet"
     assert {(o.genome, o.rung, o.replica, o.origin) for o in offers} == {
         (asked_of(1).genome, 100, 0, AUDIT)
     }
@@ -162,9 +172,74 @@ def test_what_was_just_heard_is_not_looked_at_yet() -> None:
     stage, own = audits(), Finished(replace(TOY.evaluate(asked_of(0)), rung=7))
     stage.tell([claim(1)])
     for _ in range(APART):
-        assert not [n for n in range(100) if stage.ask(Birth("run", "me", n))]
+        assert not is_offered(stage)
         stage.tell([own])
-    assert [n for n in range(100) if stage.ask(Birth("run", "me", n))]
+    assert is_offered(stage)
+
+
+def is_offered(stage: Audits) -> bool:
+    return any(stage.ask(Birth("run", "me", number)) for number in range(100))
+
+
+def committed(author: str, event: Finished) -> Committed:
+    return Committed(author, key_of(event.result), "ab" * 32)
+
+
+def test_what_its_author_was_bound_to_is_looked_at_at_once_and_counts_though_others_copied() -> (
+    None
+):
+    stage = Audits(
+        seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True, standing=2
+    )
+    for number in range(2):
+        event = claim(number)
+        stage.tell([by("honest", event), by("copier", event)])
+        assert not is_offered(stage), "who of them copied cannot be told"
+        stage.tell([committed("honest", event)])
+        assert is_offered(stage)
+        stage.tell([replace(by(name, event), weight=1.0) for name in ("copier", "honest")])
+        stage.tell([Finished(event.result)])
+    # the honest one was right twice, so only what waits of it is looked at now
+    stage.tell([by("honest", claim(7, bits=0.1)), by("copier", claim(8, bits=0.1))])
+    assert {TOY.identify(a.genome) for a in asks(stage)} == {claim(7).result.genome}
+
+
+def test_a_commitment_that_is_heard_of_after_its_claim_was_found_true_counts_as_well() -> None:
+    stage = Audits(
+        seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True, standing=1
+    )
+    event = claim(1)
+    stage.tell([Finished(event.result), by("late", event), by("other", event)])
+    stage.tell([replace(by(name, event), weight=1.0) for name in ("late", "other")])
+    assert 0.9 <= len(asked_while_new(stage)) / (2000 * FIRST) <= 1.1
+    stage.tell([committed("late", event)])
+    assert 0.9 <= len(asked_while_new(stage)) / (2000 * SHARE) <= 1.1
+    stage.tell([replace(by("late", event), weight=0.25)])
+    assert 0.9 <= len(asked_while_new(stage)) / (2000 * FIRST) <= 1.1, "it is taken back"
+
+
+def asked_while_new(stage: Audits) -> list[Assignment]:
+    stage.tell([by("new", claim(9, bits=0.1))])
+    return asks(stage, 2000)
+
+
+def test_each_tests_the_next_in_the_order_of_keys_so_that_all_are_tested_by_somebody() -> None:
+    names = "bcde"
+    tested = dict[str, str]()
+    for author in names:
+        stage = Audits(
+            seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True,
+            standing=2,
+        )  # fmt: skip
+        for number, name in enumerate(names):
+            if name != author:
+                stage.tell([by(name, claim(number, bits=1.0))])
+        found = {TOY.identify(offer.genome) for offer in asks(stage, author=author)}
+        assert len(found) == 1
+        tested[author] = next(
+            name for n, name in enumerate(names) if claim(n).result.genome in found
+        )
+    assert tested == {"b": "c", "c": "d", "d": "e", "e": "b"}
 
 
 def test_of_what_several_claim_at_about_the_same_time_nobody_is_put_to_the_test() -> None:
@@ -203,7 +278,7 @@ def test_new_names_are_looked_at_as_often_as_new_names_were_right() -> None:
         claimed = by(f"liar {number}", claim(number, bits=0.1))
         stage.tell([claimed, replace(claimed, weight=0.0)])
     stage.tell([by("new", claim(20, bits=0.1))])
-    assert 0.05 <= len(asks(stage, 2000)) / (2000 * SHARE) <= 0.15
+    assert 0.05 <= len(asks(stage, 2000)) / (2000 * FIRST) <= 0.15
     stage.tell([by("honest", claim(21)), by("honest", replace(claim(21), weight=1.0))])
     assert 0.13 <= len(asks(stage, 2000)) / (2000 * SHARE) <= 0.24
 

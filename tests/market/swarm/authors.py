@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -40,13 +41,17 @@ def measured(genome: Genome, *, rung: int = 100, replica: int = 0) -> Result:
 class Author:
     """A peer: an identity and a ledger in a folder, where it can be opened again."""
 
-    def __init__(self, folder: Path, *, identity: Identity | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        identity: Identity | None = None,
+        now: Callable[[], float] = lambda: 1000.0,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.identity = identity or Identity.new()
-        self.ledger = Ledger.open(
-            f"sqlite:///{folder / 'store.db'}", catalog=CATALOG, now=lambda: 1000.0
-        )
+        self.ledger = Ledger.open(f"sqlite:///{folder / 'store.db'}", catalog=CATALOG, now=now)
         if not self.ledger.runs():
             self.ledger.create_run(RUN, MANIFEST.to_dict())
 

@@ -116,7 +116,7 @@ def test_who_is_started_again_is_believed_again() -> None:
 
 def message(identity: Identity, *, count: int = 1, run: str = RUN, **other: object) -> bytes:
     said: dict[str, object] = {"run": run, "author": identity.author, "count": count}
-    body = canonical.encode(said | {"works": list[object]()} | other)
+    body = canonical.encode(said | {"works": list[object](), "bound": list[object]()} | other)
     return canonical.encode({"said": body.decode(), "signature": identity.sign(body)})
 
 

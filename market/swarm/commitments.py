@@ -1,0 +1,205 @@
+"""Commitments: who was bound to what it measured before it could have copied it.
+
+Whoever repeats what others published is right without having measured, so that being right shows
+nothing (score copying; commit and reveal, Brassard, Chaum & Crepeau 1988). So a peer first tells
+the hash of a record alone, which binds it, and the record a while later, when the hash is
+everywhere. Who heard the hash, and all this while nobody else's record of the same work that says
+the same, knows that the author measured. Who hears of it later, or not, believes nothing by it and
+loses nothing. How long a record is held back is its author's own matter: for no longer than the
+evaluation took, so that what is quick is not late.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...search.base import Key, key_of
+from ..evidence import agree
+from ..ledger import Ledger
+from ..record import Record
+from .gossip import PERIOD
+
+MOST_BOUND = 32
+"""The most records that a peer may be bound to at a time, and the most that another hears of."""
+
+MOST_HEARD = 8192
+"""How many commitments are kept that may yet be found to hold; the oldest are forgotten."""
+
+MOST_SURE = 256
+"""How many of the last that hold are told of."""
+
+STALE = 600.0
+"""The seconds after which a record that somebody was bound to is not waited for any more."""
+
+
+class Commitment(NamedTuple):
+    """A work, and the id of the record of it that is told later: the SHA-256 of what is signed."""
+
+    work: Key
+    record: str
+
+
+def spreading(peers: int, period: float = PERIOD) -> float:
+    """Return the seconds in which a record is with all of so many others, all but surely.
+
+    Those are the rounds of push and pull, which grow as the logarithm of the number of peers
+    (Karp et al. 2000, Randomized Rumor Spreading), and two rounds of a few.
+    """
+    return period * max(2.0, math.log2(peers + 1))
+
+
+class Withheld:
+    """This peer's own records that others are told the hash of alone, and how many they may have.
+
+    Args:
+        ledger: where they are.
+        run: the name of the run there.
+        author: this peer.
+        hold: the most seconds that one is held back.
+        now: seconds of a clock.
+
+    What is there at first is held back no more: the peer was started again.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: str,
+        author: str,
+        *,
+        hold: Callable[[], float],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger, self._run, self._author = ledger, run, author
+        self._hold, self._now = hold, now
+        self._kept = deque[tuple[float, Record]]()
+        self._released = False
+        self.out = 0
+        """How many of the first own records others may have."""
+        self.look()
+        self.out += len(self._kept)
+        self._kept.clear()
+
+    @property
+    def bound(self) -> tuple[Commitment, ...]:
+        """What this peer is bound to and others may not have yet, the oldest first."""
+        results = [(record.id, record.result) for _, record in self._kept]
+        several = [Commitment(key_of(r), name) for name, r in results if r.ok and r.replica == 0]
+        return tuple(several[:MOST_BOUND])
+
+    def look(self) -> None:
+        """Hold back what is new, and let out what was held back long enough."""
+        now, since = self._now(), self.out + len(self._kept)
+        for record, _ in self._ledger.entries(self._run, self._author, since=since):
+            self._kept.append((now + self._held_for(record), record))
+        while self._kept and (self._released or self._kept[0][0] <= now):
+            self.out = self._kept.popleft()[1].seq + 1
+
+    def release(self) -> None:
+        """Let all out, and hold nothing back from now on: this peer is about to leave."""
+        self._released = True
+        self.look()
+
+    def _held_for(self, record: Record) -> float:
+        """Return how long a record is held back: not at all where nobody would have to prove it.
+
+        A failure proves nothing, and finals are measured by those who are believed.
+        """
+        result = record.result
+        if not result.ok or result.replica != 0:
+            return 0.0
+        return min(self._hold(), result.measured.seconds or 0.0)
+
+
+@dataclass
+class _Heard:
+    """To what an author was bound, when that was heard, until when nobody else may have said the
+    same, and how many of this peer's own records were out then.
+    """  # noqa: D205
+
+    author: str
+    commitment: Commitment
+    at: float
+    until: float
+    out: int
+
+
+class Commitments:
+    """Of which records it is sure that their authors were bound to them in time.
+
+    Args:
+        ledger: where records come in.
+        run: the name of the run there.
+        author: this peer.
+        spreads: the seconds that a record takes to be everywhere.
+        in_touch: whether this peer compared records with others in the last so many seconds.
+        now: seconds of the clock by which the ledger notes when a record came in.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        run: str,
+        author: str,
+        *,
+        spreads: Callable[[], float],
+        in_touch: Callable[[float], bool],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._ledger, self._run, self._author = ledger, run, author
+        self._spreads, self._in_touch, self._now = spreads, in_touch, now
+        self._first = OrderedDict[tuple[str, Key], str]()
+        self._waiting = dict[str, _Heard]()
+        self._sure = deque[str](maxlen=MOST_SURE)
+
+    def hear(self, author: str, several: Iterable[Commitment], out: int) -> None:
+        """Take in what an author is bound to; *out* of this peer's own records are out now.
+
+        Of one work the first stands: who could choose among several would be bound to none.
+        """
+        now = self._now()
+        for each in several:
+            if author == self._author or (author, each.work) in self._first:
+                continue
+            self._first[author, each.work] = each.record
+            until = now + self._spreads()
+            self._waiting[each.record] = _Heard(author, each, now, until, out)
+            while len(self._first) > MOST_HEARD:
+                _, record = self._first.popitem(last=False)
+                self._waiting.pop(record, None)
+
+    def sure(self) -> Sequence[str]:
+        """Return the ids of the last records to which their authors were bound in time."""
+        now = self._now()
+        for each in [heard for heard in self._waiting.values() if heard.until <= now]:
+            holds = self._holds(each, now)
+            if holds is not None or now > each.at + STALE:
+                del self._waiting[each.commitment.record]
+            if holds:
+                self._sure.append(each.commitment.record)
+        return tuple(self._sure)
+
+    def _holds(self, heard: _Heard, now: float) -> bool | None:
+        """Return whether nobody else had said the same in time, None before the record came."""
+        said = self._ledger.said_of(self._run, heard.commitment.work)
+        mine = [record for record, _ in said if record.id == heard.commitment.record]
+        if not mine:
+            return None
+        if mine[0].author != heard.author or not self._in_touch(now - heard.at):
+            return False
+        return not any(
+            agree(record.result, mine[0].result)
+            for record, came in said
+            if record.author != heard.author and self._was_known(record, came, heard)
+        )
+
+    def _was_known(self, record: Record, came: float, heard: _Heard) -> bool:
+        """Whether a record may have been known to others when a commitment was heard."""
+        if record.author == self._author:
+            return record.seq < heard.out
+        return came < heard.until
