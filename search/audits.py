@@ -169,8 +169,11 @@ class Audits:
 
     def _share(self) -> float:
         """Return the most of all asks that may be audits now."""
-        believes = max(self._right.values(), default=0) >= self._standing
-        return SHARE if believes else FIRST
+        return SHARE if any(map(self._has_proved, self._right)) else FIRST
+
+    def _has_proved(self, author: str) -> bool:
+        """Whether an author was right often enough, and not wrong since."""
+        return self._right[author] >= self._standing and not self._wrong[author]
 
     def _asked(self, key: Key) -> Assignment:
         """Return what was asked for by the first author of a claim."""
@@ -201,13 +204,12 @@ class Audits:
         That is by lot, or would be the best of its rung. Then goes all of one author, and last
         what would matter of others.
         """
-        rights = [self._right[name] for name in self._claims[key]]
         matters = self._matters(key, author)
-        if matters and max(rights) >= self._standing:
+        if matters and any(map(self._has_proved, self._claims[key])):
             return Rank(3)
         if focus and focus in self._heeded(key):
             return Rank(2, matters)
-        return Rank(1, max(rights)) if matters else IDLE
+        return Rank(1, max(map(self._right.__getitem__, self._claims[key]))) if matters else IDLE
 
     def _focus(self, keys: Sequence[Key], author: str) -> str:
         """Return whom *author* puts to the test: the next in the order of their keys, all round.
