@@ -79,11 +79,9 @@ class Withheld:
         self._hold, self._now = hold, now
         self._kept = deque[tuple[float, Record]]()
         self._released = False
-        self.out = 0
+        places = ledger.places(run, author)
+        self.out = 1 + max((seq for seq, _ in places), default=-1)
         """How many of the first own records others may have."""
-        self.look()
-        self.out += len(self._kept)
-        self._kept.clear()
 
     @property
     def bound(self) -> tuple[Commitment, ...]:
@@ -94,7 +92,8 @@ class Withheld:
 
     def look(self) -> None:
         """Hold back what is new, and let out what was held back long enough."""
-        now, since = self._now(), self.out + len(self._kept)
+        now = self._now()
+        since = self._kept[-1][1].seq + 1 if self._kept else self.out
         for record, _ in self._ledger.entries(self._run, self._author, since=since):
             self._kept.append((now + self._held_for(record), record))
         while self._kept and (self._released or self._kept[0][0] <= now):
