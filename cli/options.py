@@ -16,10 +16,10 @@ SEARCH, EVALUATION, SWARM, OUTPUT = "Search", "Evaluation", "Swarm", "Output"
 GENOME = Annotated[
     str, typer.Argument(metavar="ID", help="Id of a genome, its start, or a baseline's name.")
 ]
-RUN = Annotated[str | None, typer.Option("--run", help="Name of the run. [the newest]")]
-NAME = Annotated[str | None, typer.Argument(metavar="RUN", help="Name of the run. [the newest]")]
+RUN = Annotated[str | None, typer.Option("--run", help="Name of the run. \\[the newest]")]
+NAME = Annotated[str | None, typer.Argument(metavar="RUN", help="Name of the run. \\[the newest]")]
 STORE = Annotated[
-    str | None, typer.Option("--store", help="Database URL. [sqlite:///runs/praxis-evolve.db]")
+    str | None, typer.Option("--store", help="Database URL. \\[sqlite:///runs/praxis-evolve.db]")
 ]
 REPLICA = Annotated[int | None, typer.Option(help="Which training, by its replica.")]
 JSON = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -33,7 +33,7 @@ QUIET = Annotated[
 REPORT = Annotated[bool, typer.Option(help="Write the page at the end.", rich_help_panel=OUTPUT)]
 
 SEED = Annotated[
-    int | None, typer.Option(help="Seed of the search. [1337]", rich_help_panel=SEARCH)
+    int | None, typer.Option(help="Seed of the search. \\[1337]", rich_help_panel=SEARCH)
 ]
 MINUTES = Annotated[
     float | None,
@@ -44,16 +44,16 @@ MAX_EVALS = Annotated[
     typer.Option(help="End the search after so many evaluations here.", rich_help_panel=SEARCH),
 ]
 DEVICE = Annotated[
-    str | None, typer.Option(help="auto, cpu or cuda. [auto]", rich_help_panel=EVALUATION)
+    str | None, typer.Option(help="auto, cpu or cuda. \\[auto]", rich_help_panel=EVALUATION)
 ]
 WORKERS = Annotated[
     int | None,
-    typer.Option(help="Evaluations at once. [a core or a GPU each]", rich_help_panel=EVALUATION),
+    typer.Option(help="Evaluations at once. \\[a core or a GPU each]", rich_help_panel=EVALUATION),
 ]
 MEMORY_LIMIT = Annotated[
     str | None,
     typer.Option(
-        help="Most memory of one worker; MAX is its part of the machine, as in MAX/2. [4G]",
+        help="Most memory of one worker; MAX is its part of the machine, as in MAX/2. \\[4G]",
         rich_help_panel=EVALUATION,
     ),
 ]

@@ -28,7 +28,7 @@ def reproduce(
     run: RUN = None,
     store: STORE = None,
     rung: Annotated[
-        str | None, typer.Option(help="Tokens of the training, such as 50k. [the most]")
+        str | None, typer.Option(help="Tokens of the training, such as 50k. \\[the most]")
     ] = None,
     replica: REPLICA = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

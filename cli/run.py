@@ -49,7 +49,7 @@ MAY_CHANGE = (
 def run(
     population: Annotated[
         int | None,
-        typer.Option(help="Living genomes; twice as many are born. [64]", rich_help_panel=SEARCH),
+        typer.Option(help="Living genomes; twice as many are born. \\[64]", rich_help_panel=SEARCH),
     ] = None,
     minutes: MINUTES = None,
     max_evals: MAX_EVALS = None,
@@ -80,7 +80,7 @@ def run(
     search: Annotated[
         str | None,
         typer.Option(
-            help="evolution, or another: aging, random, tpe, nsga2, hyperband... [evolution]",
+            help="evolution, or another: aging, random, tpe, nsga2, hyperband... \\[evolution]",
             rich_help_panel=SEARCH,
         ),
     ] = None,
@@ -88,7 +88,7 @@ def run(
         bool | None,
         typer.Option(
             "--shares/--no-shares",
-            help="Assign what does well more often. [yes]",
+            help="Assign what does well more often. \\[yes]",
             rich_help_panel=SEARCH,
         ),
     ] = None,
@@ -96,7 +96,7 @@ def run(
         bool | None,
         typer.Option(
             "--screen/--no-screen",
-            help="Breed several children and try the most promising. [yes]",
+            help="Breed several children and try the most promising. \\[yes]",
             rich_help_panel=SEARCH,
         ),
     ] = None,
@@ -123,7 +123,7 @@ def run(
         typer.Option(
             metavar="SLOT=VALUE[:STRENGTH]",
             help="Expect good of a trait, such as mixer=retention or attention.heads=4:0.2, until "
-            "results say otherwise; a negative strength expects bad. [0.05 of a standing]",
+            "results say otherwise; a negative strength expects bad. \\[0.05 of a standing]",
             rich_help_panel=SEARCH,
         ),
     ] = None,
@@ -138,13 +138,13 @@ def run(
     text: Annotated[
         str | None,
         typer.Option(
-            help="A text file or a folder of them. [the source of Python's library]",
+            help="A text file or a folder of them. \\[the source of Python's library]",
             rich_help_panel=EVALUATION,
         ),
     ] = None,
     size: Annotated[
         str | None,
-        typer.Option(help="demo, small, medium or large. [small]", rich_help_panel=EVALUATION),
+        typer.Option(help="demo, small, medium or large. \\[small]", rich_help_panel=EVALUATION),
     ] = None,
     rungs: Annotated[
         str | None,
@@ -165,7 +165,7 @@ def run(
     announce: ANNOUNCE = None,
     upnp: UPNP = False,
     name: Annotated[
-        str | None, typer.Option(help="Name of the run. [drawn]", rich_help_panel=OUTPUT)
+        str | None, typer.Option(help="Name of the run. \\[drawn]", rich_help_panel=OUTPUT)
     ] = None,
     store: STORE = None,
     report: REPORT = True,

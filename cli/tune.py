@@ -22,16 +22,16 @@ def tune(
     store: STORE = None,
     trials: Annotated[int, typer.Option(min=3, help="How many training genes are tried.")] = TRIALS,
     rungs: Annotated[
-        str | None, typer.Option(help="Training tokens of the rungs. [those of the run]")
+        str | None, typer.Option(help="Training tokens of the rungs. \\[those of the run]")
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="End about then, finals included.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Seed of the search. [the run's]")] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda. [auto]")] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of the search. \\[the run's]")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda. \\[auto]")] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Trainings at once. [a core or a GPU each]")
+        int | None, typer.Option(help="Trainings at once. \\[a core or a GPU each]")
     ] = None,
     memory_limit: Annotated[
-        str | None, typer.Option(help="Most memory of one worker. [4G]")
+        str | None, typer.Option(help="Most memory of one worker. \\[4G]")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the new run.")] = None,
     report: Annotated[bool, typer.Option(help="Write the page at the end.")] = True,

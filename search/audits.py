@@ -133,7 +133,7 @@ class Audits:
         open_ = [
             key
             for key in self._claims
-            if not self._work.taken(key)
+            if (key in self._work.expired or not self._work.taken(key))
             and not self._company.works_on(key)
             and self._is_ripe(key)
             and drawn < share * self._hope(key, newcomers)

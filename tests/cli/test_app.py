@@ -46,6 +46,12 @@ def test_help_names_every_command(cli: Cli, option: str) -> None:
         assert name in called.out
 
 
+def test_help_tells_what_holds_where_an_option_is_not_given(cli: Cli) -> None:
+    """Brackets are markup to the library that prints the help, and vanished."""
+    for command, default in (("run", "[evolution]"), ("status", "[the newest]"), ("tune", "[4G]")):
+        assert default in " ".join(cli(command, "--help").out.replace("│", " ").split())
+
+
 def test_the_version_is_an_answer(cli: Cli) -> None:
     assert cli("--version").out.startswith("praxis-evolve 0.")
 

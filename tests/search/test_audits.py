@@ -65,6 +65,7 @@ def test_a_claim_is_measured_again_by_a_share_of_the_asks_until_somebody_does() 
     assert not asks(stage)
     assert not stage.done
     stage.tell([Expired(offers[0].birth)])
+    assert asks(stage), "who was to measure it will not"
     stage.tell([Asked(offers[1]), Finished(TOY.evaluate(offers[1]))])
     assert not asks(stage)
     assert stage.done
