@@ -36,6 +36,9 @@ MOST_SURE = 256
 STALE = 600.0
 """The seconds after which a record that somebody was bound to is not waited for any more."""
 
+LOOKED = 64
+"""How many are looked for at a time: whoever binds itself to nothing is to cost little."""
+
 
 class Commitment(NamedTuple):
     """A work, and the id of the record of it that is told later: the SHA-256 of what is signed."""
@@ -118,7 +121,7 @@ class Withheld:
 @dataclass
 class _Heard:
     """To what an author was bound, when that was heard, until when nobody else may have said the
-    same, and how many of this peer's own records were out then.
+    same, how many of this peer's own records were out then, and when its record is looked for next.
     """  # noqa: D205
 
     author: str
@@ -126,6 +129,7 @@ class _Heard:
     at: float
     until: float
     out: int
+    look: float
 
 
 class Commitments:
@@ -167,7 +171,7 @@ class Commitments:
                 continue
             self._first[author, each.work] = each.record
             until = now + self._spreads()
-            self._waiting[each.record] = _Heard(author, each, now, until, out)
+            self._waiting[each.record] = _Heard(author, each, now, until, out, until)
             while len(self._first) > MOST_HEARD:
                 _, record = self._first.popitem(last=False)
                 self._waiting.pop(record, None)
@@ -175,8 +179,9 @@ class Commitments:
     def sure(self) -> Sequence[str]:
         """Return the ids of the last records to which their authors were bound in time."""
         now = self._now()
-        for each in [heard for heard in self._waiting.values() if heard.until <= now]:
+        for each in [heard for heard in self._waiting.values() if heard.look <= now][:LOOKED]:
             holds = self._holds(each, now)
+            each.look = now + (now - each.at) / 2  # more and more seldom
             if holds is not None or now > each.at + STALE:
                 del self._waiting[each.commitment.record]
             if holds:

@@ -13,9 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from praxis_evolve.evaluator.result import Measurement, Result
+from praxis_evolve.market.record import Record
 from praxis_evolve.market.swarm import virtual
 from praxis_evolve.market.swarm.commitments import (
+    LOOKED,
     MOST_BOUND,
+    MOST_HEARD,
     STALE,
     Commitment,
     Commitments,
@@ -90,6 +93,7 @@ def test_who_was_bound_a_while_before_others_said_the_same_measured(
     brought(one, me)
     copier.measure(1)
     brought(copier, me)
+    clock.now += SPREADS
     commitments.hear(copier.key, [bound(copier)], out=0)
     assert list(commitments.sure()) == [bound(one).record]
     clock.now += SPREADS
@@ -159,6 +163,36 @@ def test_nothing_is_sure_for_who_was_cut_off_nor_of_another_s_or_no_record(
         clock.now += STALE
         assert not cut.sure()
         assert not heard.sure()
+
+
+def test_who_is_bound_to_nothing_costs_few_looks(
+    me: Author, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = list[Key]()
+
+    def said_of(run: str, work: Key) -> list[tuple[Record, float]]:
+        del run
+        looks.append(work)
+        return []
+
+    monkeypatch.setattr(me.ledger, "said_of", said_of)
+    commitments = heard_by(me, clock)
+    for name in range(300):
+        commitments.hear(
+            f"{name:064x}",
+            [Commitment(Key(f"{n:064x}", 100, 0), f"{name:032x}{n:032x}") for n in range(32)],
+            out=0,
+        )
+    for _ in range(int(STALE)):
+        clock.now += 1.0
+        before = len(looks)
+        commitments.sure()
+        assert len(looks) - before <= LOOKED
+    looks.clear()
+    for _ in range(1000):
+        clock.now += 1.0
+        commitments.sure()
+    assert len(looks) <= MOST_HEARD, "each at most once more"
 
 
 def publish(author: Author, number: int, *, seconds: float = 60.0, **changed: int) -> None:
