@@ -32,7 +32,7 @@ from ..search.reach import Need, Reach
 from ..search.scores import TRUSTED
 from ..search.species import Species
 from .manifest import Manifest
-from .tally import STANDING
+from .tally import ERRING, STANDING
 
 
 @dataclass
@@ -70,7 +70,8 @@ class Plan:
         self.finals = Agenda(self._finals, self.identify, origin="finalist", reach=reach)
         self.audits = Audits(
             seed=manifest.seed, ladder=Ladder(manifest.rungs), identify=self.identify,
-            legal=lambda genome: self.space.legal(genome), standing=STANDING, reach=reach,
+            legal=lambda genome: self.space.legal(genome), standing=STANDING, erring=ERRING,
+            reach=reach,
         )  # fmt: skip
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines, self.reach), self.tuning,

@@ -4,9 +4,9 @@ A claim that is not trusted breeds nothing and wins nothing. One that would be p
 true is worth a training, as a child is; of the others some are measured by lot, so that every
 author's word is put to the test. Who looks at which hangs on the birth of the ask, so that peers
 who know the same seldom measure the same; and each looks at one author until that is believed, for
-whom that believes, it may believe, too. Whoever is found wrong is looked at half as often each
-time until it is right, so that liars cost little; and new names as often as new names were right,
-so that more names do not make them cost more.
+whom that believes, it may believe, too. Whoever is found wrong is looked at the less often the more
+it lacks to be believed again, so that liars cost little; and new names as often as new names were
+right, so that more names do not make them cost more.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class Audits:
         identify: the id of a genome.
         legal: whether a genome is one of the space as it is here.
         standing: how often an author must have been right to be believed.
+        erring: and how many times as often as it was wrong.
         reach: what the machine can train; the claims that it cannot are left to others.
     """
 
@@ -96,12 +97,12 @@ class Audits:
         identify: Callable[[Genome], str],
         legal: Callable[[Genome], bool],
         standing: int = 1,
+        erring: int = 20,
         reach: Reach = BOUNDLESS,
     ) -> None:
-        self._seed, self._eta, self._standing = seed, ladder.eta, standing
-        self._right = Counter[str]()
-        self._wrong = Counter[str]()
-        """How often each author was found wrong since it was found right."""
+        self._seed, self._eta = seed, ladder.eta
+        self._standing, self._erring = standing, erring
+        self._right, self._wrong = Counter[str](), Counter[str]()
         self._identify, self._legal, self._reach = identify, legal, reach
         self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
         self._trusted: dict[Key, float] = {}
@@ -172,8 +173,12 @@ class Audits:
         return SHARE if any(map(self._has_proved, self._right)) else FIRST
 
     def _has_proved(self, author: str) -> bool:
-        """Whether an author was right often enough, and not wrong since."""
-        return self._right[author] >= self._standing and not self._wrong[author]
+        """Whether an author was right often enough."""
+        return self._right[author] >= self._standing and not self._erred(author)
+
+    def _erred(self, author: str) -> bool:
+        """Whether an author was wrong too often for how often it was right."""
+        return self._right[author] < self._erring * self._wrong[author]
 
     def _asked(self, key: Key) -> Assignment:
         """Return what was asked for by the first author of a claim."""
@@ -217,9 +222,9 @@ class Audits:
         So each is tested by another one, and whom the next believes is believed, too: of so many
         peers all are believed when each has tested one.
         """
-        tested = {name for key in keys for name in self._heeded(key)}
-        tested = {name for name in tested if self._right[name] < self._standing}
-        return min(tested - {*+self._wrong}, key=lambda name: (name < author, name), default="")
+        several = {name for key in keys for name in self._heeded(key)}
+        tested = {n for n in several if self._right[n] < self._standing and not self._erred(n)}
+        return min(tested, key=lambda name: (name < author, name), default="")
 
     def _heeded(self, key: Key) -> set[str]:
         """Return who of those whom it would prove was not found wrong more than right."""
@@ -229,11 +234,16 @@ class Audits:
         }
 
     def _hope(self, key: Key, newcomers: float) -> float:
-        """Return how likely a claim is right by what was found of its authors, 0 to 1."""
+        """Return how much of its authors speaks for looking at a claim, 0 to 1.
+
+        An error weighs as much as all that it takes to make up for it.
+        """
         return max(
-            2.0 ** -self._wrong[author] * (1.0 if self._right[author] else newcomers)
+            (1 + right) / (1 + right + self._erring * self._wrong[author])
+            * (1.0 if right else newcomers)
             for author in self._claims[key]
-        )
+            for right in (self._right[author],)
+        )  # fmt: skip
 
     def _newcomers(self) -> float:
         """Return how many of the names that were looked at were ever right."""
@@ -271,7 +281,6 @@ class Audits:
         self._agreed[key, author] = counts
         if counts:
             self._right[author] += 1
-            del self._wrong[author]
 
     def _commit(self, key: Key, author: str) -> None:
         """Note that an author was bound to its claim, which may have been found true before."""
