@@ -18,21 +18,18 @@ import argparse
 import heapq
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
-from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
-from praxis_evolve.benchmarks.liars import RUNGS, Landscape, manifest
+from praxis_evolve.benchmarks.landscape import RUNGS, Landscape, manifest
+from praxis_evolve.benchmarks.liars import Peer, exchange
 from praxis_evolve.cli.flying import LINGER
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.swarm.gossip import PERIOD
-from praxis_evolve.search.base import Assignment, Key
-from praxis_evolve.search.species import Species
+from praxis_evolve.search.audits import AUDIT
+from praxis_evolve.search.base import Assignment, Key, Taken, key_of
 
 SECOND = 1.0
 """What a record, or word of what is worked on, takes to another peer."""
@@ -41,20 +38,42 @@ IDLE = 2.0
 """Seconds until a peer that had nothing to do looks again."""
 
 
-class Worker(Peer):
-    """A peer that takes its time."""
+class Flight(NamedTuple):
+    """When others hear that a peer is at a work, and when that it is not any more."""
 
-    def __init__(self, folder: Path, number: int, of: Manifest, *, speed: float) -> None:
-        super().__init__(folder, number, of, lies=False)
+    since: float
+    until: float
+
+
+class Worker:
+    """A peer that takes its time, and says what it works on."""
+
+    def __init__(self, number: int, of: Manifest, *, speed: float) -> None:
+        self.peer = Peer(number, of)
         self.speed = speed
-        self.flights: dict[Key, float] = {}
+        self.others: Sequence[Worker] = ()
+        """Whose word of what they work on it hears."""
+        self._flights: dict[Key, Flight] = {}
+        self._taken: dict[str, tuple[Key, ...]] = {}
+        self._done = set[tuple[str, Key]]()
+        self._idle: object = None
+        """What it knew when it found nothing to do."""
+
+    @property
+    def author(self) -> str:
+        """The key by which others know it."""
+        return self.peer.identity.author
 
     def begin(self, at: float) -> Assignment | None:
-        """Ask for a work and hand it out."""
-        assignment = self.asked()
+        """Ask for a work and hand it out; None as long as there is none."""
+        self._heed(at)
+        if (known := (len(self.peer.records), self._taken)) == self._idle:
+            return None  # it would find nothing again
+        assignment = self.peer.ask()
+        self._idle = known if assignment is None else None
         if assignment is not None:
-            self.flights[self.work_of(assignment)] = float("inf")
-        self.flights = {work: until for work, until in self.flights.items() if until > at}
+            self.peer.begin(assignment)
+            self._flights[self.work_of(assignment)] = Flight(at + SECOND, float("inf"))
         return assignment
 
     def end(self, assignment: Assignment, landscape: Landscape, at: float) -> None:
@@ -62,34 +81,58 @@ class Worker(Peer):
         result = landscape.measured(assignment)
         if assignment.replica > 0:
             result = replace(result, test_bits_per_byte=result.bits_per_byte)
-        self.publish(result)
-        self.flights[self.work_of(assignment)] = at + LINGER
+        self.peer.publish(result, assignment.genome)
+        work = self.work_of(assignment)
+        self._flights[work] = self._flights[work]._replace(until=at + LINGER)
 
     def work_of(self, assignment: Assignment) -> Key:
         """Return what an assignment is of."""
-        return Key(self.plan.identify(assignment.genome), assignment.rung, assignment.replica)
-
-    def leave_alone(self, others: Sequence[Worker]) -> None:
-        """Hear from now on what others work on."""
-        self.journal.others = lambda: {
-            other.identity.author: sorted(other.flights) for other in others if other is not self
-        }
+        plan = self.peer.plan
+        return Key(plan.identify(assignment.genome), assignment.rung, assignment.replica)
 
     def believes(self, author: str) -> bool:
         """Whether what that author measures counts here."""
-        return author in self.journal.believed
+        return author in self.peer.reckoning.trusted
+
+    def flights(self, at: float) -> list[Key]:
+        """Return what others hear now that it works on."""
+        self._flights = {work: f for work, f in self._flights.items() if f.until > at}
+        return sorted(work for work, flight in self._flights.items() if flight.since <= at)
+
+    def _heed(self, at: float) -> None:
+        """Leave alone what others work on, as a journal tells a search of it."""
+        self._done.update((r.author, key_of(r.result)) for r, _ in self.peer.news(self))
+        now = {
+            other.author: self._open(other.author, other.flights(at))
+            for other in self.others
+            if other is not self and self.believes(other.author)
+        }
+        for author in sorted({*now, *self._taken}):
+            works = now.get(author, ())
+            if works != self._open(author, self._taken.get(author, ())):
+                self.peer.plan.search.tell([Taken(author, works)])
+        self._taken = now
+
+    def _open(self, author: str, works: Sequence[Key]) -> tuple[Key, ...]:
+        """Return those works of which an author has no record."""
+        return tuple(work for work in works if (author, work) not in self._done)
 
 
 @dataclass
 class Done:
-    """What was done: evaluations by origin, those done twice by origin, and those of them by which
-    a peer came to believe another; and when the last peer was through, in seconds.
+    """What was done, by origin: evaluations, those done twice, and those of them by which a peer
+    came to believe another; and when the last peer was through, in seconds.
     """  # noqa: D205
 
-    all: Counter[str]
-    twice: Counter[str]
-    proof: int = 0
+    all: Counter[str] = field(default_factory=Counter[str])
+    twice: Counter[str] = field(default_factory=Counter[str])
+    proof: Counter[str] = field(default_factory=Counter[str])
     seconds: float = 0.0
+
+    @property
+    def rest(self) -> Counter[str]:
+        """What was done twice though whoever had done it was believed."""
+        return self.twice - self.proof
 
 
 def swarm(peers: int, *, births: int, seed: int, told: bool) -> Done:
@@ -97,75 +140,70 @@ def swarm(peers: int, *, births: int, seed: int, told: bool) -> Done:
     base = manifest(births)
     of = replace(base, tuned=True, looks=(-1, -2), replicas=(1, 2, 3))
     rng = Random(seed)
-    with TemporaryDirectory() as folder, ExitStack() as stack:
-        several = [
-            Worker(Path(folder, f"{n}"), n, of, speed=2 ** rng.uniform(-1, 1)) for n in range(peers)
-        ]
-        for peer in several:
-            stack.enter_context(peer.ledger)
-            if told:
-                peer.leave_alone(several)
-        return _worked(several, Landscape(seed, Species(several[0].plan.space)), rng)
+    several = [Worker(n, of, speed=2 ** rng.uniform(-1, 1)) for n in range(peers)]
+    for worker in several:
+        worker.others = several if told else ()
+    return _worked(several, Landscape(seed), rng)
 
 
 def _worked(several: Sequence[Worker], landscape: Landscape, rng: Random) -> Done:
     """Let virtual time go on until all peers are through."""
-    done, by, numbers = Done(Counter(), Counter()), dict[Key, set[str]](), count()
+    done, by, numbers = Done(), dict[Key, set[str]](), count()
     queue = list[tuple[float, int, Worker, Assignment | Literal["gossip", "share"] | None]]()
-    for peer in several:
-        queue.append((rng.uniform(0, 5), next(numbers), peer, None))
-        queue.append((rng.uniform(0, PERIOD), next(numbers), peer, "gossip"))
+    for worker in several:
+        queue.append((rng.uniform(0, 5), next(numbers), worker, None))
+        queue.append((rng.uniform(0, PERIOD), next(numbers), worker, "gossip"))
     heapq.heapify(queue)
-    while queue and not all(peer.plan.search.done for peer in several):
-        at, _, peer, what = heapq.heappop(queue)
-
+    while queue and not all(worker.peer.plan.search.done for worker in several):
+        at, _, worker, what = heapq.heappop(queue)
         match what:
             case "gossip" | "share":
-                for other in rng.sample([p for p in several if p is not peer], 2):
-                    exchange(peer, other)
+                for other in rng.sample([w for w in several if w is not worker], 2):
+                    exchange(worker.peer, other.peer)
                 if what == "gossip":
                     later = at + PERIOD * rng.uniform(0.8, 1.2)
-                    heapq.heappush(queue, (later, next(numbers), peer, "gossip"))
+                    heapq.heappush(queue, (later, next(numbers), worker, "gossip"))
                 continue
             case Assignment():
-                peer.end(what, landscape, at)
-                heapq.heappush(queue, (at + SECOND, next(numbers), peer, "share"))
+                worker.end(what, landscape, at)
+                heapq.heappush(queue, (at + SECOND, next(numbers), worker, "share"))
             case _:
                 pass
-        begun = peer.begin(at)
+        begun = worker.begin(at)
         if begun is None:
-            heapq.heappush(queue, (at + IDLE, next(numbers), peer, None))
+            heapq.heappush(queue, (at + IDLE, next(numbers), worker, None))
             continue
-        _count(done, peer, begun, by)
+        _count(done, worker, begun, by)
         done.seconds = at
-        ready = at + 60 * begun.rung / RUNGS[0] / peer.speed
-        heapq.heappush(queue, (ready, next(numbers), peer, begun))
+        ready = at + 60 * begun.rung / RUNGS[0] / worker.speed
+        heapq.heappush(queue, (ready, next(numbers), worker, begun))
     return done
 
 
-def _count(done: Done, peer: Worker, begun: Assignment, by: dict[Key, set[str]]) -> None:
+def _count(done: Done, worker: Worker, begun: Assignment, by: dict[Key, set[str]]) -> None:
     origin = begun.origin.partition(":")[0]
     done.all[origin] += 1
-    before = by.setdefault(peer.work_of(begun), set())
-    if before and origin != "audit":
+    before = by.setdefault(worker.work_of(begun), set())
+    if before and origin != AUDIT:
         done.twice[origin] += 1
-        done.proof += not any(map(peer.believes, before))
-    before.add(peer.identity.author)
+        done.proof[origin] += not any(map(worker.believes, before))
+    before.add(worker.author)
 
 
 def lines(found: Mapping[str, Done]) -> Iterator[str]:
     """Yield the lines of a table."""
     yield f"{'':>14}{'all':>7}{'audits':>8}{'twice':>8}{'proof':>8}{'rest':>8}{'hours':>8}"
     for name, done in found.items():
-        total, twice = done.all.total(), done.twice.total()
-        shares = (done.all["audit"], twice, done.proof, twice - done.proof)
+        total = done.all.total()
+        sums = (done.all[AUDIT], done.twice.total(), done.proof.total(), done.rest.total())
         yield (
             f"{name:>14}{total:7}"
-            + "".join(f"{n / total:8.1%}" for n in shares)
+            + "".join(f"{n / total:8.1%}" for n in sums)
             + (f"{done.seconds / 3600:8.2f}")
         )
         for origin in sorted(done.twice):
-            yield f"{origin:>20}: {done.twice[origin]} of {done.all[origin]} twice"
+            twice, rest = done.twice[origin], done.rest[origin]
+            yield f"{origin:>20}: {twice} of {done.all[origin]} twice, {rest} no proof"
 
 
 def main() -> None:

@@ -60,7 +60,9 @@ class AsynchronousSearch:
                 "give numbers above 0"
             )
         self.births = births
-        self.population = Population(size=population, rungs=ladder.rungs, limits=limits)
+        self.population = Population(
+            size=population, rungs=ladder.rungs, limits=limits, elsewhere=self._born_elsewhere
+        )
         self.work = Work()
         self._propose = propose
         self._identify = identify
@@ -127,6 +129,10 @@ class AsynchronousSearch:
                     self._closed = True
                 case _:
                     pass  # what can be asked may be another; what was learned stays
+
+    def _born_elsewhere(self, genome_id: str) -> bool:
+        """Whether another trains a genome to the lowest rung now."""
+        return self._company.works_on(Key(genome_id, self._rungs[0], 0))
 
     def _elsewhere(self, promotion: Promotion) -> bool:
         """Whether another makes a promotion now."""

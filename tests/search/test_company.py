@@ -206,6 +206,25 @@ def test_a_promotion_that_another_makes_is_not_made_here() -> None:
     assert other is None or other.genome != offer.genome
 
 
+def test_a_birth_that_another_has_now_is_left_to_it_until_it_stops() -> None:
+    starters = {"first": TOY.sample(Random(1), "1")}
+    own = regularized_evolution(TOY, seed=1, ladder=Ladder((100, 300)), starters=starters)
+    birth = Birth("r", "me", 0)
+
+    def origin() -> str:
+        offer = own.ask(birth)
+        return "" if offer is None else offer.origin
+
+    assert origin() == "starter:first"
+    work = Key(TOY.identify(starters["first"]), 100, 0)
+    own.tell([Taken("other", (work,))])
+    assert origin() not in ("", "starter:first")
+    own.tell([Taken("other", (work._replace(rung=300),))])
+    assert origin() == "starter:first", "it is no birth"
+    own.tell([Taken("other", (work,)), Taken("other", ())])
+    assert origin() == "starter:first"
+
+
 def test_who_has_met_others_goes_through_a_mixed_agenda_by_an_order_of_its_own() -> None:
     several, orders = entrants(12), list[list[str]]()
     for me in ("one", "two"):
