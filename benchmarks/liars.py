@@ -87,6 +87,8 @@ class Peer:
         self.records = dict[str, Heard]()
         """What it heard, in order, by id."""
         self.origins = list[str]()
+        self.friends = frozenset[str]()
+        """Whom it believes whatever it finds of them."""
         self._read = Counter[object]()
         self._copied = set[str]()
         self._weights = dict[str, float]()
@@ -140,11 +142,13 @@ class Peer:
         fresh.sort(key=lambda pair: (pair[0].author, pair[0].seq))
         for record, genome in fresh:
             self.records[record.id] = record, genome
-            self._tell(record, weight(record, self.identity.author))
+            is_friend = record.author in self.friends
+            self._tell(record, 1.0 if is_friend else weight(record, self.identity.author))
         changed = self.reckoning.hear(record for record, _ in fresh)
         for name, counts in changed.items():
-            if self._weights[name] != counts:
-                self._tell(self.records[name][0], counts)
+            record, _ = self.records[name]
+            if self._weights[name] != counts and record.author not in self.friends:
+                self._tell(record, counts)
 
     def _tell(self, record: Record, counts: float) -> None:
         result, asked = record.result, None

@@ -8,8 +8,8 @@ from random import Random
 
 import pytest
 
-from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
 from praxis_evolve.benchmarks.landscape import RUNGS, Landscape, manifest
+from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.market.credit import Account, accounts, price_of
 from praxis_evolve.market.witness import witness
