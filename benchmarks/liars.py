@@ -1,11 +1,13 @@
 """What a swarm finds, and what it costs, where some of its peers lie.
 
     python benchmarks/liars.py --out runs/liars.jsonl
+    python benchmarks/liars.py --text tinyshakespeare --shares 0.2 --samples 21
 
 Peers are simulated in one process, each with a log, a search and a trust of its own; they
 exchange records two by two, at random, several times in the time of an evaluation. Training is a
-landscape that is known: traits of genomes add up, and every peer that measures a genome finds the
-same. Dishonest peers never measure what others claim, and are of three kinds:
+landscape that is known (traits of genomes add up), or with ``--text`` real training of tiny genomes
+on a text (``trained``); every peer that measures a genome finds the same. Dishonest peers never
+measure what others claim, and are of three kinds:
 
 - ``colluding``: they claim that what they measured is much better, all by the same amount, so that
   they bear each other out;
@@ -15,8 +17,9 @@ same. Dishonest peers never measure what others claim, and are of three kinds:
 
 ``fitness`` is the truth of the genome that an honest peer takes for the best at the top rung, from
 0 (the median of samples) to 1 (what a swarm finds in which all are honest), the mean over honest
-peers; ``of alone`` compares with what the honest peers find alone, with as many evaluations.
-``evaluations`` are those of honest peers for each result that at least one of them trusts.
+peers; on a text it is what other seeds and the test split say, which no search reads. ``of alone``
+compares with what the honest peers find alone, with as many evaluations. ``evaluations`` are those
+of honest peers for each result that at least one of them trusts.
 ``friends`` are honest peers and ``believed`` dishonest ones that honest peers believe, ``banned``
 the share of honest ones that were found wrong, ``false`` the share of honest peers whose best is
 another one than was measured.

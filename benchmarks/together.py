@@ -1,11 +1,13 @@
 """What a swarm finds with as many evaluations as one machine.
 
     python benchmarks/together.py --peers 8 --seeds 5
+    python benchmarks/together.py --peers 8 --seeds 5 --text tinyshakespeare --samples 21
 
-Peers are simulated as in ``liars``, all honest, and training is the same known landscape. ``alone``
-is the truth of the genome that one machine takes for the best after all evaluations, ``together``
-the mean of what the peers of a swarm take for the best after as many in all, in bits per byte,
-smaller is better; ``spread`` is from the median of genomes that nobody chose to what one finds.
+Peers are simulated as in ``liars``, all honest, and training is the same: a known landscape, or a
+text. ``alone`` is the truth of the genome that one machine takes for the best after all
+evaluations, ``together`` the mean of what the peers of a swarm take for the best after as many in
+all, in bits per byte, smaller is better; ``spread`` is from the median of genomes that nobody chose
+to what one finds.
 ``audits`` are the evaluations that measure again what others claim.
 """
 

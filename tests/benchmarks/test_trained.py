@@ -82,16 +82,15 @@ def test_a_genome_is_trained_on_a_text_once(tmp_path: Path) -> None:
 def test_a_swarm_trains_on_a_text_and_finds_what_the_next_call_finds(tmp_path: Path) -> None:
     file = tmp_path / "kept.jsonl"
     command = ["--text", TASK.name, "--kept", str(file)]
-    found = list[object]()
+    found, lengths = list[object](), list[int]()
     for _ in range(2):
         with trainings(options().parse_args(command)) as make:
             training = make(0)
             some = swarm(training, 2, 1, births=16, evaluations=4, seed=0)
             found.append((some, middling(training, seed=0, samples=1)))
-            rows = file.read_text().splitlines()
+        lengths.append(len(file.read_text().splitlines()))
     assert found[0] == found[1]
-    assert file.read_text().splitlines() == rows
-    assert len(rows) >= 4
+    assert 4 <= lengths[0] == lengths[1]
 
 
 def test_a_text_that_is_not_there_is_said(tmp_path: Path) -> None:
