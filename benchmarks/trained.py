@@ -1,7 +1,7 @@
 """Real trainings of tiny genomes on a text, for swarms that are simulated in all else.
 
-What they are about is what a run of this program is about, only smaller: two thirds of a second of
-a core for what is promoted, a fifth for what is not.
+They are those of ``run --size demo`` but for models of half the width and fewer windows to measure
+on, so that each takes some tenths of a second of a core.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from praxis_evolve.benchmarks import landscape
 from praxis_evolve.benchmarks.text_run import PATIENCE
 from praxis_evolve.cli.bounds import EQUAL
 from praxis_evolve.evaluator.job import Job, Setup
+from praxis_evolve.evaluator.preset import PRESETS
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.task import Task, save_task
 from praxis_evolve.genome.graph import Genome
@@ -22,8 +23,8 @@ from praxis_evolve.genome.starters import llama
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.search.base import Assignment
 
-RUNGS = 4_096, 12_288
-"""In tokens of training."""
+DEMO = PRESETS["cpu-demo"]
+RUNGS = DEMO.rungs
 
 FINALS = 1, 2
 """The replicas that tell what a genome is worth; those of the search are others."""
@@ -62,11 +63,11 @@ class Trained:
 
 
 def manifest(task: Task, births: int, *, seed: int) -> Manifest:
-    """Return a run on a text of genomes that cost no more than a Llama of two layers."""
+    """Return a run on a text of genomes that cost no more than the usual one."""
     wide = replace(
         landscape.manifest(births), seed=seed, task=task.name, task_digest=task.digest,
-        task_bytes=len(task.text), layers=2, context=64, rungs=RUNGS, search_windows=64,
-        test_windows=256, parameters=200_000,
+        task_bytes=len(task.text), layers=DEMO.layers, context=DEMO.context, batch=DEMO.batch,
+        rungs=RUNGS, search_windows=64, test_windows=DEMO.test_windows, parameters=200_000,
     )  # fmt: skip
     space = wide.space(landscape.CATALOG)
     flops = space.costs(llama(space, layers=wide.layers)).flops
