@@ -102,6 +102,25 @@ def test_two_peers_promote_different_genomes_and_nobody_s_are_done_in_the_end() 
     assert set(promoted["one"]) == set(promoted["two"])
 
 
+def test_those_who_promote_in_the_place_of_others_do_not_begin_with_the_same() -> None:
+    others = ["one", "two", "three", "four", "five", "six"]
+    own = search()
+    own.tell([of(author, number) for number, author in enumerate(others * 2)])
+    first = dict[str, str]()
+    for author in (f"idle {number}" for number in range(24)):
+        offer = own.ask(Birth("r", author, 100))
+        assert offer is not None
+        assert offer.origin == "promote"
+        name = TOY.identify(offer.genome)
+        lots = {each: lot(0, each, name, 300, 0) for each in (*others, author)}
+        if min(lots, key=lots.__getitem__) != author:
+            first[author] = name
+    assert len(first) > 4
+    counts = Counter(first.values())
+    assert len(counts) == 4, "twelve thirds"
+    assert max(counts.values()) <= len(first) / 2
+
+
 def test_who_does_nothing_any_more_loses_its_turns_by_own_results() -> None:
     company, me = Company(), Birth("r", "me", 0)
     company.tell(of("gone"))
