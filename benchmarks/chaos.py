@@ -20,7 +20,7 @@ import signal
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -29,6 +29,7 @@ from typing import Any
 import numpy as np
 import psutil
 
+from praxis_evolve.benchmarks.small_run import FEW, small_run
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.job import seed_of
 from praxis_evolve.evaluator.result import Result
@@ -36,19 +37,11 @@ from praxis_evolve.evaluator.task import Task, save_task
 from praxis_evolve.genome.identity import identify
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.swarm.process import NodeProcess, Settings
 
-NAMES = ("attention", "glu", "mlp", "mingru", "short_conv", "pre", "rmsnorm", "token")
 CATALOG = installed()
 TASK = Task("words", np.frombuffer(b"to be or not to be, " * 4000, np.uint8))
-MANIFEST = Manifest(
-    program="0", preset="none", seed=3, task="words", task_digest=TASK.digest,
-    task_bytes=len(TASK.text), widths=(32,), layers=1, context=32, batch=4, rungs=(100, 300),
-    search_windows=4, test_windows=4, blocks=NAMES, catalog=CATALOG.digest, visits=4,
-    parameters=None, flops=None, carry_bytes=None, population=16, births=1_000_000,
-    objectives=("bits_per_byte",),
-)  # fmt: skip
+MANIFEST = replace(small_run(CATALOG, FEW), task_digest=TASK.digest, task_bytes=len(TASK.text))
 SPACE = MANIFEST.space(CATALOG, {})
 RUN = "run"
 

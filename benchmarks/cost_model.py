@@ -17,11 +17,12 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
 
+from praxis_evolve.benchmarks.small_run import small_run
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.job import seed_of
 from praxis_evolve.evaluator.result import Measurement, Result
@@ -30,7 +31,6 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.claims import Claims
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.swarm.gossip import FANOUT, PERIOD, TOLD
 from praxis_evolve.market.swarm.heads import Head, encoded
 from praxis_evolve.market.swarm.parts import ALL, Answer, compared, read, told
@@ -47,12 +47,7 @@ NAMES = (
     "attention", "retention", "glu", "mlp", "mingru", "short_conv", "token_shift", "pre", "post",
     "rmsnorm", "layernorm", "token",
 )  # fmt: skip
-MANIFEST = Manifest(
-    program="0", preset="none", seed=3, task="words", task_digest="ab" * 32, task_bytes=1000,
-    widths=(128,), layers=4, context=128, batch=4, rungs=(100, 300), search_windows=4,
-    test_windows=4, blocks=NAMES, catalog=CATALOG.digest, visits=16, parameters=None, flops=None,
-    carry_bytes=None, population=16, births=1_000_000, objectives=("bits_per_byte",),
-)  # fmt: skip
+MANIFEST = replace(small_run(CATALOG, NAMES), widths=(128,), layers=4, context=128, visits=16)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from praxis_evolve.benchmarks.identities import identity_of
-from praxis_evolve.benchmarks.liars import CATALOG, LIE, RUNGS, Landscape
+from praxis_evolve.benchmarks.landscape import CATALOG, RUNGS, Landscape
+from praxis_evolve.benchmarks.liars import LIE
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.market.claims import Claims
 from praxis_evolve.market.drive import LedgerJournal

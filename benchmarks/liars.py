@@ -1,11 +1,13 @@
 """What a swarm finds, and what it costs, where some of its peers lie.
 
     python benchmarks/liars.py --out runs/liars.jsonl
+    python benchmarks/liars.py --text tinyshakespeare --shares 0.2 --samples 21
 
 Peers are simulated in one process, each with a log, a search and a trust of its own; they
 exchange records two by two, at random, several times in the time of an evaluation. Training is a
-landscape that is known: traits of genomes add up, and every peer that measures a genome finds the
-same. Dishonest peers never measure what others claim, and are of three kinds:
+landscape that is known (traits of genomes add up), or with ``--text`` real training of tiny genomes
+on a text (``trained``); every peer that measures a genome finds the same. Dishonest peers never
+measure what others claim, and are of three kinds:
 
 - ``colluding``: they claim that what they measured is much better, all by the same amount, so that
   they bear each other out;
@@ -15,8 +17,9 @@ same. Dishonest peers never measure what others claim, and are of three kinds:
 
 ``fitness`` is the truth of the genome that an honest peer takes for the best at the top rung, from
 0 (the median of samples) to 1 (what a swarm finds in which all are honest), the mean over honest
-peers; ``of alone`` compares with what the honest peers find alone, with as many evaluations.
-``evaluations`` are those of honest peers for each result that at least one of them trusts.
+peers; on a text it is what other seeds and the test split say, which no search reads. ``of alone``
+compares with what the honest peers find alone, with as many evaluations. ``evaluations`` are those
+of honest peers for each result that at least one of them trusts.
 ``friends`` are honest peers and ``believed`` dishonest ones that honest peers believe, ``banned``
 the share of honest ones that were found wrong, ``false`` the share of honest peers whose best is
 another one than was measured.
@@ -25,25 +28,22 @@ another one than was measured.
 from __future__ import annotations
 
 import argparse
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import count
+from itertools import count, islice
 from pathlib import Path
 from random import Random
 from statistics import fmean, median
 from typing import Any, Literal
 
 from praxis_evolve.benchmarks.identities import identity_of
+from praxis_evolve.benchmarks.landscape import CATALOG
 from praxis_evolve.benchmarks.rows import add_row, end_line
-from praxis_evolve.blocks.registry import installed
-from praxis_evolve.evaluator.job import seed_of
+from praxis_evolve.benchmarks.training import Training, add_options, trainings
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome
-from praxis_evolve.genome.identity import identify
-from praxis_evolve.genome.traits import Trait
 from praxis_evolve.market.evidence import Work, agree, work_of
 from praxis_evolve.market.log import PEER
 from praxis_evolve.market.manifest import Manifest
@@ -52,15 +52,19 @@ from praxis_evolve.market.reckoning import Reckoning
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.tally import TOLERANCE
 from praxis_evolve.market.trust import weight
-from praxis_evolve.search.base import Asked, Assignment, Birth, Committed, Finished, key_of
+from praxis_evolve.search.audits import AUDIT
+from praxis_evolve.search.base import (
+    Asked,
+    Assignment,
+    Birth,
+    Committed,
+    Finished,
+    Key,
+    Taken,
+    key_of,
+)
 from praxis_evolve.search.species import Species
 
-NAMES = (
-    "attention", "retention", "glu", "mlp", "kan", "mingru", "short_conv", "token_shift", "pre",
-    "post", "rmsnorm", "layernorm", "token", "ngram",
-)  # fmt: skip
-CATALOG = installed().only(NAMES)
-RUNGS = 100, 300
 RUN = "ef" * 32
 LIE = 1.0
 """How many bits per byte better a liar claims to have found a genome."""
@@ -77,62 +81,31 @@ EXCHANGES = 3
 every ten seconds, and sends what is new at once.
 """
 
+SAMPLES = 101
+"""Of how many genomes that nobody chose the median is taken."""
 
-def manifest(births: int) -> Manifest:
-    """Return the run that all peers are of; there is nothing but its evolution."""
-    return Manifest(
-        program="0", preset="none", seed=3, task="landscape", task_digest="ab" * 32,
-        task_bytes=1000, widths=(32,), layers=1, context=32, batch=4, rungs=RUNGS,
-        search_windows=4, test_windows=4, blocks=NAMES, catalog=CATALOG.digest, visits=6,
-        parameters=None, flops=None, carry_bytes=None, population=min(64, max(16, births // 8)),
-        births=births, objectives=("bits_per_byte",), tuned=False, looks=(), replicas=(),
-    )  # fmt: skip
-
-
-class Landscape:
-    """What training would find: traits add up, and luck hangs on genome and rung."""
-
-    def __init__(self, seed: int, species: Species) -> None:
-        self._seed, self._species = seed, species
-        self._known: dict[str, float] = {}
-
-    def worth(self, genome: Genome, name: str) -> float:
-        """Return the bits per byte of a genome without luck."""
-        if name not in self._known:
-            traits = sorted(self._species.traits(genome))
-            self._known[name] = 4.0 + sum(map(self._effect, traits)) / len(traits) ** 0.5
-        return self._known[name]
-
-    def measured(self, assignment: Assignment) -> Result:
-        """Return what everybody finds who evaluates honestly."""
-        genome, rung, replica = assignment.genome, assignment.rung, assignment.replica
-        name = identify(genome, CATALOG)
-        luck = self._lot("luck", name.genome, rung, replica).gauss(0.0, 0.03)
-        return Result(
-            name.genome, name.architecture, rung, replica, seed_of("ab" * 32, replica),
-            self.worth(genome, name.genome) + luck + (0.3 if rung == RUNGS[0] else 0.0),
-            costs=self._species.costs(genome),
-        )  # fmt: skip
-
-    def _effect(self, trait: Trait) -> float:
-        return self._lot("effect", trait.slot, trait.value).gauss(0.0, 0.5)
-
-    def _lot(self, *parts: object) -> Random:
-        text = repr((self._seed, *parts))
-        return Random(hashlib.sha256(text.encode()).hexdigest())
+Heard = tuple[Record, Genome]
+"""A record and its genome."""
 
 
 class Peer:
     """A peer with a log, a search and a trust of its own, all in memory."""
 
-    def __init__(self, number: int, of: Manifest, kind: Kind) -> None:
+    def __init__(self, number: int, of: Manifest, kind: Kind = "honest") -> None:
         self.identity = identity_of(number)
         self.kind: Kind = kind
         self.plan = Plan(of, CATALOG)
         self.reckoning = Reckoning(self.identity.author, secret=f"{number}")
-        self.records = dict[str, tuple[Record, Genome]]()
+        self.records = dict[str, Heard]()
         """What it heard, in order, by id."""
         self.origins = list[str]()
+        self.friends = frozenset[str]()
+        """Whom it believes whatever it finds of them."""
+        self.at: Key | None = None
+        """What it works on, or did last."""
+        self._done = set[tuple[str, Key]]()
+        """What others did as far as it heard, and what it leaves to them."""
+        self._read = Counter[object]()
         self._copied = set[str]()
         self._works = defaultdict[Work, list[Record]](list)
         self._fresh = list[Record]()
@@ -146,40 +119,71 @@ class Peer:
         """Whether it never lies."""
         return self.kind == "honest"
 
-    def work(self, landscape: Landscape, *, is_believed: bool) -> bool:
+    def work(self, training: Training, *, is_believed: bool) -> bool:
         """Ask for one work and publish what it comes to; return whether there was any."""
         lies = self.kind == "colluding" or is_believed
         if self.kind == "copier" and not lies:
             return self._copy()
-        assignment = self.plan.search.ask(self._birth)
+        assignment = self.ask()
         if assignment is None:
             return False
-        self._birth = replace(self._birth, number=self._birth.number + 1)
-        if lies and assignment.origin == "audit":
+        if lies and assignment.origin == AUDIT:
             return True
-        self.plan.search.tell([Asked(assignment)])
-        result = landscape.measured(assignment)
-        if lies:
-            result = replace(result, bits_per_byte=max(0.1, (result.bits_per_byte or 0.0) - LIE))
-        self.origins.append(assignment.origin)
-        self._publish(result, assignment.genome)
+        self.begin(assignment)
+        result = training.measured(assignment)
+        if lies and result.bits_per_byte is not None:
+            result = replace(result, bits_per_byte=max(0.1, result.bits_per_byte - LIE))
+        self.publish(result, assignment.genome)
         return True
 
-    def hear(self, received: Iterable[tuple[Record, Genome]]) -> None:
+    def ask(self) -> Assignment | None:
+        """Ask for a work."""
+        assignment = self.plan.search.ask(self._birth)
+        if assignment is not None:
+            self._birth = replace(self._birth, number=self._birth.number + 1)
+        return assignment
+
+    def begin(self, assignment: Assignment) -> None:
+        """Hand a work out."""
+        name = self.plan.identify(assignment.genome)
+        self.at = Key(name, assignment.rung, assignment.replica)
+        self.plan.search.tell([Asked(assignment)])
+        self.origins.append(assignment.origin)
+
+    def news(self, reader: object) -> list[Heard]:
+        """Return what it heard since *reader* asked for the last time."""
+        since, self._read[reader] = self._read[reader], len(self.records)
+        return list(islice(self.records.values(), since, None))
+
+    def leave_alone(self, others: Iterable[Peer]) -> None:
+        """Hear what others work on now, and leave it to those that it believes."""
+        works = {other.identity.author: other.at for other in others if other is not self}
+        for author in sorted(self.reckoning.trusted & works.keys()):
+            work = works[author]
+            if work is not None and (author, work) not in self._done:
+                self._done.add((author, work))
+                self.plan.search.tell([Taken(author, (work,))])
+
+    def hear(self, received: Iterable[Heard]) -> None:
         """Take in what others published, as a journal does."""
         fresh = [pair for pair in received if pair[0].id not in self.records]
+        if not fresh:
+            return
         fresh.sort(key=lambda pair: (pair[0].author, pair[0].seq))
         for record, genome in fresh:
             self.records[record.id] = record, genome
-            self._tell(record, weight(record, self.identity.author))
+            is_friend = record.author in self.friends
+            self._tell(record, 1.0 if is_friend else weight(record, self.identity.author))
             self._works[work_of(record.result)].append(record)
+            self._done.add((record.author, key_of(record.result)))
             self._fresh.append(record)
         self._follow(self.reckoning.hear(record for record, _ in fresh))
 
     def _follow(self, changed: Mapping[str, float]) -> None:
         for name, counts in changed.items():
-            if self._weights[name] != counts:
-                self._tell(self.records[name][0], counts)
+            record, _ = self.records[name]
+            if self._weights[name] != counts and record.author not in self.friends:
+                self._tell(record, counts)
 
     def bind(self, published: Mapping[str, int], now: int) -> None:
         """Note who was bound to what was published *now* before others could know it.
@@ -209,7 +213,8 @@ class Peer:
         self._weights[record.id] = counts
         self.plan.search.tell([Finished(result, counts, asked)])
 
-    def _publish(self, result: Result, genome: Genome) -> None:
+    def publish(self, result: Result, genome: Genome) -> None:
+        """Sign what a work came to."""
         record = sign(
             result, self.identity, run=RUN, seq=len(self._chain), catalog=CATALOG.digest,
             prev=self._chain[-1].id if self._chain else FIRST, program="0",
@@ -228,18 +233,19 @@ class Peer:
             self._copied.add(record.id)
             noise = 0.4 * TOLERANCE * (len(self._copied) % 2)
             bits = (record.result.bits_per_byte or 0.0) + noise
-            self._publish(replace(record.result, bits_per_byte=bits), genome)
+            self.publish(replace(record.result, bits_per_byte=bits), genome)
         return True
 
-    def best(self) -> Result | None:
+    def best(self) -> tuple[Genome, Result] | None:
         """Return what it takes for the best at the top rung."""
-        top = [each for each in self.plan.results if each.rung == RUNGS[-1] and each.ok]
-        return min(top, key=lambda each: each.bits_per_byte or 9.0, default=None)
+        top = [each for each in self.plan.results if each.rung == self.plan.top and each.ok]
+        best = min(top, key=lambda each: each.bits_per_byte or 9.0, default=None)
+        return best and (self.plan.evolution.population.genomes[best.genome], best)
 
 
 def exchange(one: Peer, other: Peer) -> None:
     """Let both have the records of both."""
-    here, there = list(one.records.values()), list(other.records.values())
+    here, there = one.news(other), other.news(one)
     one.hear(there)
     other.hear(here)
 
@@ -258,22 +264,29 @@ class Found:
 
 
 def swarm(
-    peers: int, liars: int, *, births: int, evaluations: int, seed: int, kind: Kind = "colluding"
+    training: Training,
+    peers: int,
+    liars: int,
+    *,
+    births: int,
+    evaluations: int,
+    seed: int,
+    kind: Kind = "colluding",
 ) -> Found:
     """Let so many peers do so many evaluations in all, the liars' own not counted."""
-    of, rng = manifest(births), Random(seed)
+    of, rng = training.manifest(births), Random(seed)
     several = [Peer(n, of, kind if n >= peers - liars else "honest") for n in range(peers)]
-    landscape = Landscape(seed, Species(several[0].plan.space))
     honest = [peer for peer in several if peer.honest]
     published = dict[str, int]()
     for now in count():
         if sum(len(peer.origins) for peer in honest) >= evaluations:
             break
         known = {name for peer in honest for name in peer.reckoning.trusted}
-        worked = [
-            peer.work(landscape, is_believed=not peer.honest and peer.identity.author in known)
-            for peer in rng.sample(several, len(several))
-        ]
+        worked = list[bool]()
+        for peer in rng.sample(several, len(several)):
+            peer.leave_alone(several)
+            lies = not peer.honest and peer.identity.author in known
+            worked.append(peer.work(training, is_believed=lies))
         for peer in several:
             published |= {name: now for name in peer.records if name not in published}
         for peer in several * EXCHANGES:
@@ -282,17 +295,13 @@ def swarm(
             peer.bind(published, now)
         if not any(worked):
             break
-    return _found(several, landscape)
+    return _found(several, training)
 
 
-def _found(several: Sequence[Peer], landscape: Landscape) -> Found:
+def _found(several: Sequence[Peer], training: Training) -> Found:
     honest = [peer for peer in several if peer.honest]
     names = {peer.identity.author for peer in honest}
-    genomes = {
-        record.result.genome: genome for peer in honest for record, genome in peer.records.values()
-    }
     best = [found for peer in honest if (found := peer.best()) is not None]
-    truths = [landscape.worth(genomes[each.genome], each.genome) for each in best]
     results = {(r.genome, r.rung) for peer in honest for r in peer.plan.results}
     done = sum(len(peer.origins) for peer in honest)
     wrong = [
@@ -301,37 +310,41 @@ def _found(several: Sequence[Peer], landscape: Landscape) -> Found:
         for name in names & peer.reckoning.tallies.keys()
     ]
     return Found(
-        truth=fmean(truths),
+        truth=fmean(training.worth(genome) for genome, _ in best),
         evaluations=done / max(1, len(results)),
         friends=fmean(len(peer.reckoning.trusted & names) - 1 for peer in honest),
         believed=fmean(len(peer.reckoning.trusted - names) for peer in honest),
         banned=sum(wrong) / max(1, len(names) * (len(names) - 1)),
-        false=fmean(
-            abs(each.bits_per_byte - truth) > LIE / 2
-            for each, truth in zip(best, truths, strict=True)
-            if each.bits_per_byte is not None
-        ),
-        audits=sum(peer.origins.count("audit") for peer in honest) / max(1, done),
+        false=fmean(_is_false(training, *each) for each in best),
+        audits=sum(peer.origins.count(AUDIT) for peer in honest) / max(1, done),
     )
 
 
-def middling(seed: int, births: int) -> float:
+def _is_false(training: Training, genome: Genome, claimed: Result) -> bool:
+    """Whether a result is another one than whoever evaluates honestly finds."""
+    birth = Birth(RUN, "", 0)
+    truth = training.measured(Assignment(genome, claimed.rung, claimed.replica, birth))
+    return not agree(truth, claimed)
+
+
+def middling(training: Training, *, seed: int, samples: int = SAMPLES) -> float:
     """Return the median truth of genomes that nobody chose."""
-    species = Species(Plan(manifest(births), CATALOG).space)
-    landscape, rng = Landscape(seed, species), Random(seed)
-    drawn = [species.sample(rng, f"{number}") for number in range(101)]
-    return median(landscape.worth(genome, species.identify(genome)) for genome in drawn)
+    species = Species(training.manifest(1).space(CATALOG))
+    rng = Random(seed)
+    drawn = [species.sample(rng, f"{number}") for number in range(samples)]
+    return median(map(training.worth, drawn))
 
 
-def rows(asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
+def rows(make: Callable[[int], Training], asked: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Yield a row for each seed, share and kind of liars, those of no liars first."""
     for seed in range(asked.first, asked.first + asked.seeds):
-        usual, honest = middling(seed, asked.births), 0.0
+        training, honest = make(seed), 0.0
+        usual = middling(training, seed=seed, samples=asked.samples)
         for share in (0.0, *asked.shares):
             liars = round(share * asked.peers)
             peers = asked.peers - liars
             run = partial(
-                swarm, births=asked.births, seed=seed,
+                swarm, training, births=asked.births, seed=seed,
                 evaluations=asked.evaluations * peers // asked.peers,
             )  # fmt: skip
             alone = run(peers, 0)
@@ -366,9 +379,11 @@ def options() -> argparse.ArgumentParser:
     add("--births", type=int, default=400)
     add("--evaluations", type=int, default=600, help="of all peers, were they honest")
     add("--kinds", choices=KINDS, nargs="+", default=list(KINDS), help="of liars")
+    add("--samples", type=int, default=SAMPLES, help="that the scale begins at the median of")
     add("--first", type=int, default=0, help="seed")
     add("--seeds", type=int, default=3)
     add("--out", type=Path, help="a file of JSON lines")
+    add_options(parser)
     return parser
 
 
@@ -376,12 +391,13 @@ def main() -> None:
     """Simulate all and print a table."""
     asked = options().parse_args()
     found = list[dict[str, Any]]()
-    for row in rows(asked):
-        found.append(row)
-        if asked.out:
-            asked.out.parent.mkdir(parents=True, exist_ok=True)
-            end_line(asked.out)
-            add_row(asked.out, row)
+    with trainings(asked) as make:
+        for row in rows(make, asked):
+            found.append(row)
+            if asked.out:
+                asked.out.parent.mkdir(parents=True, exist_ok=True)
+                end_line(asked.out)
+                add_row(asked.out, row)
     print("\n".join(table(found)))
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from random import Random
 
 from praxis_evolve.benchmarks.identities import identity_of
+from praxis_evolve.benchmarks.small_run import FEW, small_run
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.evaluator.job import seed_of
 from praxis_evolve.evaluator.result import Result
@@ -23,7 +24,6 @@ from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.identity import identify
 from praxis_evolve.market.claims import Claims
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.record import Record
 from praxis_evolve.market.swarm import virtual
 from praxis_evolve.market.swarm.gossip import Gossip
@@ -31,14 +31,8 @@ from praxis_evolve.market.swarm.memory import Network
 from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.market.swarm.transport import Contact
 
-NAMES = ("attention", "glu", "mlp", "mingru", "short_conv", "pre", "rmsnorm", "token")
-CATALOG = installed().only(NAMES)
-MANIFEST = Manifest(
-    program="0", preset="none", seed=3, task="words", task_digest="ab" * 32, task_bytes=1000,
-    widths=(32,), layers=1, context=32, batch=4, rungs=(100, 300), search_windows=4,
-    test_windows=4, blocks=NAMES, catalog=CATALOG.digest, visits=4, parameters=None, flops=None,
-    carry_bytes=None, population=16, births=1_000_000, objectives=("bits_per_byte",),
-)  # fmt: skip
+CATALOG = installed().only(FEW)
+MANIFEST = small_run(CATALOG, FEW)
 SPACE = MANIFEST.space(CATALOG, {})
 RUN = "run"
 

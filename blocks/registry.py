@@ -96,12 +96,13 @@ class Catalog:
         return frozenset(d.name for d in self.declarations if d.segmented)
 
     def only(self, names: Iterable[str]) -> Catalog:
-        """Return the catalog restricted to these names.
+        """Return the catalog restricted to these names; the same one where that is all of it.
 
         Raises:
             KeyError: a name is not in the catalog.
         """
-        return Catalog(tuple(self[name] for name in names))
+        found = tuple(self[name] for name in names)
+        return self if found == self.declarations else Catalog(found)
 
     def extended(self, *more: Declaration) -> Catalog:
         """Return the catalog with more declarations."""

@@ -60,7 +60,9 @@ class AsynchronousSearch:
                 "give numbers above 0"
             )
         self.births = births
-        self.population = Population(size=population, rungs=ladder.rungs, limits=limits)
+        self.population = Population(
+            size=population, rungs=ladder.rungs, limits=limits, elsewhere=self._born_elsewhere
+        )
         self.work = Work()
         self._propose = propose
         self._identify = identify
@@ -104,7 +106,7 @@ class AsynchronousSearch:
             self._again(birth, reach)
             or self._promote(birth, next(own, None))
             or self._bear(birth, reach)
-            or self._promote(birth, several[0] if several else None)  # its owner may have left
+            or self._promote(birth, self._left(birth, several))
         )
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -127,6 +129,20 @@ class AsynchronousSearch:
                     self._closed = True
                 case _:
                     pass  # what can be asked may be another; what was learned stays
+
+    def _left(self, birth: Birth, several: Sequence[Promotion]) -> Promotion | None:
+        """Return what is left of the promotions of others, who may be gone.
+
+        Whoever looks for something to do goes by an order of its own.
+        """
+        highest = max((each.rung for each in several), default=0)
+        works = (Key(each.genome, each.rung, 0) for each in several if each.rung == highest)
+        work = min(works, key=lambda work: self._company.place(birth, work), default=None)
+        return work and Promotion(work.genome, work.rung)
+
+    def _born_elsewhere(self, genome_id: str) -> bool:
+        """Whether another trains a genome to the lowest rung now."""
+        return self._company.works_on(Key(genome_id, self._rungs[0], 0))
 
     def _elsewhere(self, promotion: Promotion) -> bool:
         """Whether another makes a promotion now."""

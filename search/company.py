@@ -78,7 +78,11 @@ class Company:
         free = [work for work in works if not self.works_on(work)]
         own = [work for work in free if self.turn(birth, *work)]
         left = set(free) - set(own)
-        return own + sorted(left, key=lambda work: lot(0, "left", birth.author, *work))
+        return own + sorted(left, key=lambda work: self.place(birth, work))
+
+    def place(self, birth: Birth, work: Key) -> float:
+        """Return where a work that is left to others stands in the order of *birth*'s author."""
+        return lot(0, "left", birth.author, *work)
 
     def _others(self, rung: int) -> set[str]:
         """Return the others who are there but for those who seem not to train to *rung*."""

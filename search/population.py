@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -48,13 +48,20 @@ class Population:
     """What is known of the genomes of a search, by their ids.
 
     The *living* are the last ``size`` by birth of those with a score at the lowest rung. Failures
-    have none: they neither breed nor take a place from those that can. ``limits`` are of measures.
+    have none: they neither breed nor take a place from those that can. ``limits`` are of measures;
+    ``elsewhere`` says whether another trains a genome to the lowest rung now.
     """
 
     def __init__(
-        self, *, size: int, rungs: Sequence[int], limits: Mapping[str, float] = NOTHING
+        self,
+        *,
+        size: int,
+        rungs: Sequence[int],
+        limits: Mapping[str, float] = NOTHING,
+        elsewhere: Callable[[str], bool] = lambda genome_id: False,
     ) -> None:
         self.size = size
+        self.elsewhere = elsewhere
         self.measures = Measures()
         self.noise = Noise()
         self._limits = limits

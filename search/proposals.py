@@ -33,8 +33,8 @@ def starting(
 ) -> Proposer:
     """Offer, by lot, a named genome that was not tried; peers who start at once seldom collide.
 
-    One that somebody says to have tried is left to audits: all peers have the same starters. What
-    does not fit the machine is left to others.
+    One that somebody says to have tried is left to audits, and one that another trains now to that:
+    all peers have the same starters. What does not fit the machine is left to others.
     """
     named = {identify(genome): (name, genome) for name, genome in starters.items()}
 
@@ -43,7 +43,7 @@ def starting(
             genome_id
             for genome_id, (_, genome) in named.items()
             if not population.seen(genome_id) and not population.claimed(genome_id)
-            and reach.fits(genome, population.lowest)
+            and not population.elsewhere(genome_id) and reach.fits(genome, population.lowest)
         ]  # fmt: skip
         if not left:
             return None
@@ -134,14 +134,17 @@ def fresh(
     tries: int = 32,
     reach: Reach = BOUNDLESS,
 ) -> Proposer:
-    """Offer only what was never tried and is within *reach*: *tries* of each proposer in turn."""
+    """Offer only what was never tried and is within *reach*: *tries* of each proposer in turn.
+
+    What another trains now is as good as tried.
+    """
 
     def propose(population: Population, rng: Random, birth: str) -> Proposal | None:
         for proposer in proposers:
             beyond = 0
             for _ in range(tries):
                 offer = proposer(population, rng, birth)
-                if offer is None or population.seen(identify(offer.genome)):
+                if offer is None or _known(population, identify(offer.genome)):
                     continue
                 if reach.fits(offer.genome, population.lowest):
                     return offer
@@ -151,3 +154,7 @@ def fresh(
         return None
 
     return propose
+
+
+def _known(population: Population, genome_id: str) -> bool:
+    return population.seen(genome_id) or population.elsewhere(genome_id)

@@ -2,14 +2,16 @@
 
 import pytest
 
-from praxis_evolve.benchmarks.liars import KINDS, Kind, manifest, middling, swarm, table
+from praxis_evolve.benchmarks.landscape import Landscape, manifest
+from praxis_evolve.benchmarks.liars import KINDS, Kind, middling, swarm, table
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_liars_convince_nobody_and_cost_little(kind: Kind):
-    honest = swarm(3, 0, births=40, evaluations=36, seed=1)
-    among = swarm(3, 1, births=40, evaluations=36, seed=1, kind=kind)
-    usual = middling(1, 40)
+    landscape = Landscape(1)
+    honest = swarm(landscape, 3, 0, births=40, evaluations=36, seed=1)
+    among = swarm(landscape, 3, 1, births=40, evaluations=36, seed=1, kind=kind)
+    usual = middling(landscape, seed=1)
     assert honest.truth < usual
     assert among.truth < usual
     assert (honest.believed, among.believed) == (0, 0)
@@ -19,7 +21,7 @@ def test_liars_convince_nobody_and_cost_little(kind: Kind):
 
 
 def test_a_simulation_is_the_same_again():
-    one, other = (swarm(2, 1, births=20, evaluations=8, seed=2) for _ in range(2))
+    one, other = (swarm(Landscape(2), 2, 1, births=20, evaluations=8, seed=2) for _ in range(2))
     assert one == other
 
 

@@ -8,12 +8,11 @@ from random import Random
 
 import pytest
 
+from praxis_evolve.benchmarks.landscape import RUNGS, Landscape, manifest
 from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
-from praxis_evolve.benchmarks.liars import RUNGS, Landscape, manifest
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.market.credit import Account, accounts, price_of
 from praxis_evolve.market.witness import witness
-from praxis_evolve.search.species import Species
 
 
 def seen_by(peer: Peer) -> dict[str, Account]:
@@ -34,7 +33,7 @@ def test_honest_peers_come_to_have_credit_and_liars_never_do(tmp_path: Path) -> 
         peers = [Peer(tmp_path / str(number), number, of, lies=number == 3) for number in range(4)]
         for peer in peers:
             stack.enter_context(peer.ledger)
-        landscape = Landscape(0, Species(peers[0].plan.space))
+        landscape = Landscape(0)
         for _ in range(80):
             for peer in rng.sample(peers, len(peers)):
                 peer.work(landscape)

@@ -102,6 +102,25 @@ def test_two_peers_promote_different_genomes_and_nobody_s_are_done_in_the_end() 
     assert set(promoted["one"]) == set(promoted["two"])
 
 
+def test_those_who_promote_in_the_place_of_others_do_not_begin_with_the_same() -> None:
+    others = ["one", "two", "three", "four", "five", "six"]
+    own = search()
+    own.tell([of(author, number) for number, author in enumerate(others * 2)])
+    first = dict[str, str]()
+    for author in (f"idle {number}" for number in range(24)):
+        offer = own.ask(Birth("r", author, 100))
+        assert offer is not None
+        assert offer.origin == "promote"
+        name = TOY.identify(offer.genome)
+        lots = {each: lot(0, each, name, 300, 0) for each in (*others, author)}
+        if min(lots, key=lots.__getitem__) != author:
+            first[author] = name
+    assert len(first) > 4
+    counts = Counter(first.values())
+    assert len(counts) == 4, "twelve thirds"
+    assert max(counts.values()) <= len(first) / 2
+
+
 def test_who_does_nothing_any_more_loses_its_turns_by_own_results() -> None:
     company, me = Company(), Birth("r", "me", 0)
     company.tell(of("gone"))
@@ -204,6 +223,25 @@ def test_a_promotion_that_another_makes_is_not_made_here() -> None:
     own.tell([Taken("other", (Key(TOY.identify(offer.genome), offer.rung, 0),))])
     other = own.ask(Birth("r", "me", 50))
     assert other is None or other.genome != offer.genome
+
+
+def test_a_birth_that_another_has_now_is_left_to_it_until_it_stops() -> None:
+    starters = {"first": TOY.sample(Random(1), "1")}
+    own = regularized_evolution(TOY, seed=1, ladder=Ladder((100, 300)), starters=starters)
+    birth = Birth("r", "me", 0)
+
+    def origin() -> str:
+        offer = own.ask(birth)
+        return "" if offer is None else offer.origin
+
+    assert origin() == "starter:first"
+    work = Key(TOY.identify(starters["first"]), 100, 0)
+    own.tell([Taken("other", (work,))])
+    assert origin() not in ("", "starter:first")
+    own.tell([Taken("other", (work._replace(rung=300),))])
+    assert origin() == "starter:first", "it is no birth"
+    own.tell([Taken("other", (work,)), Taken("other", ())])
+    assert origin() == "starter:first"
 
 
 def test_who_has_met_others_goes_through_a_mixed_agenda_by_an_order_of_its_own() -> None:

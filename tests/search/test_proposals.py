@@ -60,6 +60,17 @@ def test_starters_are_offered_until_all_were_tried():
     assert propose(with_born(ZEROS, ONES), Random(0), "b") is None
 
 
+def test_what_another_trains_now_is_neither_offered_as_a_starter_nor_else():
+    taken = {TOY.identify(ZEROS)}
+    population = Population(size=4, rungs=(100,), elsewhere=taken.__contains__)
+    propose = starting({"zeros": ZEROS, "ones": ONES}, TOY.identify)
+    offered = {propose(population, Random(seed), "b") for seed in range(20)}
+    assert offered == {Proposal(ONES, "starter:ones")}
+    assert fresh((always("x"),), TOY.identify)(population, Random(0), "b") is None
+    taken.clear()
+    assert fresh((always("x"),), TOY.identify)(population, Random(0), "b") == Proposal(ZEROS, "x")
+
+
 def test_mutants_name_their_operator_and_parent():
     offer = mutating(TOY, pick(ZEROS))(with_born(ZEROS), Random(0), "run/author/7")
     assert offer is not None
