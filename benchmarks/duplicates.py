@@ -31,6 +31,7 @@ from praxis_evolve.benchmarks.landscape import RUNGS, Landscape, manifest
 from praxis_evolve.benchmarks.liars import Peer, exchange
 from praxis_evolve.cli.flying import LINGER
 from praxis_evolve.market.manifest import Manifest
+from praxis_evolve.market.swarm.commitments import spreading
 from praxis_evolve.market.swarm.gossip import PERIOD
 from praxis_evolve.search.audits import AUDIT
 from praxis_evolve.search.base import Assignment, Key, Taken, key_of
@@ -86,14 +87,15 @@ class Worker:
             self._flights[self.work_of(assignment)] = Flight(at + SECOND, float("inf"))
         return assignment
 
-    def end(self, assignment: Assignment, landscape: Landscape, at: float) -> None:
-        """Publish what a work came to."""
+    def end(self, assignment: Assignment, landscape: Landscape, at: float) -> str:
+        """Publish what a work came to, and return the id of the record."""
         result = landscape.measured(assignment)
         if assignment.replica > 0:
             result = replace(result, test_bits_per_byte=result.bits_per_byte)
-        self.peer.publish(result, assignment.genome)
+        record = self.peer.publish(result, assignment.genome)
         work = self.work_of(assignment)
         self._flights[work] = self._flights[work]._replace(until=at + LINGER)
+        return record.id
 
     def work_of(self, assignment: Assignment) -> Key:
         """Return what an assignment is of."""
@@ -170,6 +172,7 @@ def swarm(peers: int, *, births: int, seed: int, told: bool = True, friends: boo
 def _worked(several: Sequence[Worker], landscape: Landscape, rng: Random) -> Done:
     """Let virtual time go on until all peers are through."""
     done, by, numbers = Done(), dict[Key, set[str]](), count()
+    signed, hold = dict[str, float](), spreading(len(several)) + PERIOD
     queue = list[tuple[float, int, Worker, Assignment | Literal["gossip", "share"] | None]]()
     for worker in several:
         queue.append((rng.uniform(0, 5), next(numbers), worker, None))
@@ -181,12 +184,14 @@ def _worked(several: Sequence[Worker], landscape: Landscape, rng: Random) -> Don
             case "gossip" | "share":
                 for other in rng.sample([w for w in several if w is not worker], 2):
                     exchange(worker.peer, other.peer)
+                    for each in (worker.peer, other.peer):
+                        each.bind(signed, since=at - hold, hold=hold)
                 if what == "gossip":
                     later = at + PERIOD * rng.uniform(0.8, 1.2)
                     heapq.heappush(queue, (later, next(numbers), worker, "gossip"))
                 continue
             case Assignment():
-                worker.end(what, landscape, at)
+                signed[worker.end(what, landscape, at)] = at
                 heapq.heappush(queue, (at + SECOND, next(numbers), worker, "share"))
             case _:
                 pass

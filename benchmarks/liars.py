@@ -185,19 +185,20 @@ class Peer:
             if self._weights[name] != counts and record.author not in self.friends:
                 self._tell(record, counts)
 
-    def bind(self, published: Mapping[str, int], now: int) -> None:
-        """Note who was bound to what was published *now* before others could know it.
+    def bind(self, published: Mapping[str, float], *, since: float, hold: float) -> None:
+        """Note who was bound to what was published *since* before others could know it.
 
-        That is whoever says what nobody else is heard to have said before; all is published by the
-        round of *published* and becomes known after it.
+        That is whoever says what nobody else is heard to have said before. When each record was
+        signed says *published*, and others knew it *hold* later.
         """
-        fresh, self._fresh = [r for r in self._fresh if published[r.id] == now], []
+        fresh, self._fresh = [r for r in self._fresh if published[r.id] >= since], []
         known = self.reckoning.trusted
         for record in (each for each in fresh if each.author not in known):
             before = (
                 other
                 for other in self._works[work_of(record.result)]
-                if other.author != record.author and published[other.id] < now
+                if other.author != record.author
+                and published[other.id] <= published[record.id] - hold
             )
             if not any(agree(other.result, record.result) for other in before):
                 committed = Committed(record.author, key_of(record.result), record.id)
@@ -213,7 +214,7 @@ class Peer:
         self._weights[record.id] = counts
         self.plan.search.tell([Finished(result, counts, asked)])
 
-    def publish(self, result: Result, genome: Genome) -> None:
+    def publish(self, result: Result, genome: Genome) -> Record:
         """Sign what a work came to."""
         record = sign(
             result, self.identity, run=RUN, seq=len(self._chain), catalog=CATALOG.digest,
@@ -221,6 +222,7 @@ class Peer:
         )  # fmt: skip
         self._chain.append(record)
         self.hear([(record, genome)])
+        return record
 
     def _copy(self) -> bool:
         """Repeat some of what others published last, every other one with a little noise."""
@@ -277,7 +279,7 @@ def swarm(
     of, rng = training.manifest(births), Random(seed)
     several = [Peer(n, of, kind if n >= peers - liars else "honest") for n in range(peers)]
     honest = [peer for peer in several if peer.honest]
-    published = dict[str, int]()
+    published = dict[str, float]()
     for now in count():
         if sum(len(peer.origins) for peer in honest) >= evaluations:
             break
@@ -292,7 +294,7 @@ def swarm(
         for peer in several * EXCHANGES:
             exchange(peer, rng.choice(several))
         for peer in honest:
-            peer.bind(published, now)
+            peer.bind(published, since=now, hold=1)
         if not any(worked):
             break
     return _found(several, training)
