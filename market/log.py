@@ -34,7 +34,8 @@ EMPTY = "0" * 64
 PEER = "peer"
 """The origin of what another peer asked for."""
 
-_LIMIT = 1 << 24
+LONGEST = 1 << 24
+"""The most bytes of a line's body."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
     Raises:
         ValueError, KeyError, TypeError: the line is damaged, or its genome does not suit *catalog*.
     """
-    body = cast("dict[str, object]", canonical.decode(line.body.encode(), limit=_LIMIT))
+    body = cast("dict[str, object]", canonical.decode(line.body.encode(), limit=LONGEST))
     if line.kind == "finished":
         if record is None or body["record"] != record.id:
             raise ValueError(f"the record {body['record']!r} that it names is not there")

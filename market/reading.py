@@ -37,7 +37,7 @@ _ALIKE = Prepared(
     )  # told to order them, SQLite looks through all records of the author instead
 )
 _ENTRIES = Prepared(
-    select(records, genomes.c.text)
+    select(records, genomes.c.text, genomes.c.size.label("text_size"))
     .join(genomes, (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id))
     .where(
         records.c.run == bindparam("of_run"),
@@ -109,7 +109,7 @@ class Reader:
         with self.store.reading() as connection:
             found = _ENTRIES.all(connection, of_run=run, by=author, from_place=since)
         for row in found:
-            yield self._record(run, row), row.text
+            yield self._record(run, row), self._text(run, row.genome, row.text, row.text_size)
 
     def genome(self, genome: str) -> Genome:
         """Return the genome with this whole id.
@@ -117,29 +117,30 @@ class Reader:
         Raises:
             NotFoundError: the store does not have it.
         """
-        query = select(genomes.c.run, genomes.c.text).where(genomes.c.id == genome).limit(1)
+        query = select(genomes).where(genomes.c.id == genome).limit(1)
         with self.store.reading() as connection:
             row = connection.execute(query).first()
         if row is None:
             raise NotFoundError(f"the store {self.store.name} has no genome {genome!r}")
-        return self._genome(row.run, genome, row.text)
+        return self._genome(row.run, row)
 
     def genome_in(self, run: str, genome: str) -> Genome | None:
         """Return the genome with this whole id as *run* has it, None if it has not."""
-        query = select(genomes.c.text).where(genomes.c.run == run, genomes.c.id == genome)
+        query = select(genomes).where(genomes.c.run == run, genomes.c.id == genome)
         with self.store.reading() as connection:
-            text = connection.execute(query).scalar()
-        return None if text is None else self._genome(run, genome, text)
+            row = connection.execute(query).first()
+        return None if row is None else self._genome(run, row)
 
     def genomes(self, run: str) -> Iterator[tuple[str, Genome]]:
         """Yield the genomes of a run with their ids, in the order of the ids."""
-        query = select(genomes.c.id, genomes.c.text).where(genomes.c.run == run)
+        query = select(genomes).where(genomes.c.run == run)
         with self.store.reading() as connection:
             found = connection.execute(query.order_by(genomes.c.id)).all()
         for row in found:
-            yield row.id, self._genome(run, row.id, row.text)
+            yield row.id, self._genome(run, row)
 
-    def _genome(self, run: str, genome: str, text: str) -> Genome:
+    def _genome(self, run: str, row: rows.AnyRow) -> Genome:
+        genome, text = row.id, self._text(run, row.id, row.text, row.size)
         try:
             found = from_json(text, self.catalog)
             if genome_id(found, self.catalog) == genome:
@@ -147,6 +148,12 @@ class Reader:
         except (ValueError, KeyError) as error:
             raise self._damage(run, f"genome {genome[:12]}: {error}") from error
         raise self._damage(run, f"the text of genome {genome[:12]} does not hash to its id")
+
+    def _text(self, run: str, genome: str, stored: bytes, size: int) -> str:
+        try:
+            return rows.text_of(stored, size)
+        except ValueError as error:
+            raise self._damage(run, f"genome {genome[:12]}: {error}") from error
 
     def _page(self, run: str, since: int) -> list[Told]:
         with self.store.reading() as connection:
@@ -159,12 +166,15 @@ class Reader:
         return page
 
     def _event(self, run: str, row: rows.AnyRow, before: str, place: int) -> Told:
-        line = log.Line(row.line_kind, row.line_body, row.record)
+        try:
+            line, text = rows.line_of(row)
+        except ValueError as error:
+            raise self._damage(run, f"line {place} of its log: {error}") from error
         if row.place != place or line.digest(before) != row.digest:
             raise self._damage(run, f"line {place} of its log is missing or was changed")
         record = None if row.id is None else self._record(run, row)
         try:
-            return Told(log.event(line, record, self.catalog, row.genome_text), record)
+            return Told(log.event(line, record, self.catalog, text), record)
         except (ValueError, KeyError, TypeError) as error:
             raise self._damage(run, f"line {place} of its log: {error}") from error
 
