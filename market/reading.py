@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
+from weakref import WeakValueDictionary
 
 from sqlalchemy import bindparam, select
 
@@ -66,11 +68,20 @@ class Told(NamedTuple):
 class Reader:
     """Reads the runs of a store; genomes are those of the catalog.
 
-    Every method raises ``StoreError`` where the store fails or is damaged.
+    What is read again while it lives is the same object: a log tells of most records twice, and
+    what is computed of a genome is kept with the object. Every method raises ``StoreError`` where
+    the store fails or is damaged.
     """
 
     store: Store
     catalog: Catalog
+    _records: WeakValueDictionary[str, Record] = field(
+        default_factory=WeakValueDictionary[str, Record], init=False, repr=False, compare=False
+    )
+    _genomes: WeakValueDictionary[bytes, Genome] = field(
+        default_factory=WeakValueDictionary[bytes, Genome], init=False, repr=False, compare=False
+    )
+    """By the digest of its text."""
 
     def manifest(self, run: str, digest: str) -> dict[str, object]:
         """Return the manifest of a run, which must hash to *digest*."""
@@ -142,7 +153,7 @@ class Reader:
     def _genome(self, run: str, row: rows.AnyRow) -> Genome:
         genome, text = row.id, self._text(run, row.id, row.text, row.size)
         try:
-            found = from_json(text, self.catalog)
+            found = self._parsed(text)
             if genome_id(found, self.catalog) == genome:
                 return found
         except (ValueError, KeyError) as error:
@@ -154,6 +165,13 @@ class Reader:
             return rows.text_of(stored, size)
         except ValueError as error:
             raise self._damage(run, f"genome {genome[:12]}: {error}") from error
+
+    def _parsed(self, text: str) -> Genome:
+        digest = hashlib.sha256(text.encode()).digest()
+        known = self._genomes.get(digest)
+        if known is None:
+            known = self._genomes[digest] = from_json(text, self.catalog)
+        return known
 
     def _page(self, run: str, since: int) -> list[Told]:
         with self.store.reading() as connection:
@@ -174,15 +192,17 @@ class Reader:
             raise self._damage(run, f"line {place} of its log is missing or was changed")
         record = None if row.id is None else self._record(run, row)
         try:
-            return Told(log.event(line, record, self.catalog, text), record)
+            return Told(log.event(line, record, self._parsed, text), record)
         except (ValueError, KeyError, TypeError) as error:
             raise self._damage(run, f"line {place} of its log: {error}") from error
 
     def _record(self, run: str, row: rows.AnyRow) -> Record:
         try:
-            return rows.record_of(row)
+            record = rows.record_of(row, self._records.get(row.id))
         except RecordError as error:
             raise self._damage(run, str(error)) from error
+        self._records[record.id] = record
+        return record
 
     def _damage(self, run: str, problem: str) -> StoreError:
         return StoreError(

@@ -402,6 +402,40 @@ def test_a_fork_is_kept_as_proof(
 # -------------------------------------------------------------------------------------- damage
 
 
+def test_what_is_read_again_is_the_same_object_and_is_checked_again(
+    url: str, ledger: Ledger, run: str, genome: Genome, identity: Identity
+):
+    found = ledger.append_asked(run, Assignment(genome, 1000, 0, Birth("run", "me", 0), "mutate"))
+    record = ledger.publish(run, identity, Result(found, "cd" * 32, 1000, 0, 7, 2.5))
+    ledger.append_weights(run, {record: 0.5, **dict.fromkeys(ledger.records(run), 1.0)})
+    first, again = list(ledger.told(run)), list(ledger.told(run))
+    assert first == again
+    assert len({id(told.record) for told in (*first, *again) if told.record}) == 1
+    asked = [told.event for told in (*first, *again) if isinstance(told.event, Asked)]
+    assert len({id(event.assignment.genome) for event in asked}) == 1
+    for damage, said in (
+        (
+            "UPDATE records SET body = changed(body, author, genome, '2.5', '1.5')",
+            "not hash to its",
+        ),
+        ("UPDATE records SET signature = zeroblob(64)", "is forged"),
+        ("UPDATE records SET rung = 5", "column rung"),
+        ("UPDATE genomes SET text = changed(text, x'', x'', '4}', '2}')", "line 0 of its log"),
+    ):
+        with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+            connection.create_function("changed", 5, changed)
+            kept = connection.execute("SELECT body, signature, rung FROM records").fetchone()
+            (text,) = connection.execute("SELECT text FROM genomes").fetchone()
+            assert connection.execute(damage).rowcount == 1
+            connection.commit()
+            assert any(said in problem for problem in ledger.problems(run)), damage
+            connection.execute("UPDATE records SET body = ?, signature = ?, rung = ?", kept)
+            connection.execute("UPDATE genomes SET text = ?", (text,))
+        connection.close()
+        assert list(ledger.problems(run)) == []
+    assert again[0].event == first[0].event
+
+
 def changed(stored: bytes, author: bytes, genome: bytes, old: str, new: str) -> bytes:
     near = (author + genome).hex()
     text = unpacked(stored, near, most=1 << 20)
