@@ -35,6 +35,10 @@ from .manifest import Manifest
 from .tally import STANDING
 
 
+REMEMBERED = 1 << 16
+"""Of how many genomes is known whether they are legal: a log tells of most again, long after."""
+
+
 @dataclass
 class Plan:
     """The stages of a run over the results that it was told of.
@@ -55,7 +59,7 @@ class Plan:
         manifest = self.manifest
         self.joined = dict[str, str]()
         lowest = manifest.rungs[0]
-        self._takes, self._legal = PerObject[tuple[int, float]](), PerObject[bool]()
+        self._takes, self._legal = PerObject[tuple[int, float]](), PerObject[bool](REMEMBERED)
         self.reach = reach = Reach(self.need)
         self.species = Species(
             manifest.space(self.catalog), lambda genome: self.reach.fits(genome, lowest)
