@@ -34,7 +34,6 @@ from ..search.species import Species
 from .manifest import Manifest
 from .tally import STANDING
 
-
 REMEMBERED = 1 << 16
 """Of how many genomes is known whether they are legal: a log tells of most again, long after."""
 

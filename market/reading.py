@@ -176,7 +176,7 @@ class Reader:
     def _page(self, run: str, since: int) -> list[Told]:
         with self.store.reading() as connection:
             before = rows.digest_before(connection, run, since)
-            found = list(rows.lines(connection, run, since, PAGE))
+            found = rows.lines(connection, run, since, PAGE)
         page: list[Told] = []
         for row in found:
             page.append(self._event(run, row, before, since + len(page)))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, String, bindparam, delete, func, insert, select, update
+from sqlalchemy import Integer, String, bindparam, delete, func, insert, select, update
 
 from ..genome.text import MOST_BYTES
 from . import canonical
@@ -16,7 +15,8 @@ from .prepared import Driven, Prepared
 from .record import FIRST, LIMIT, Record, parse
 from .tables import genomes, log, records, runs
 
-AnyRow = Row[Any]
+AnyRow: TypeAlias = Any
+"""A row as SQLAlchemy or a prepared statement returns it: its columns are its attributes."""
 
 _RUN = bindparam("of_run", type_=String())
 _NAMES = Prepared(select(runs.c.name).order_by(runs.c.name))
@@ -43,6 +43,29 @@ _INSERT_LINE = Prepared(insert(log))
 _LAST_LINE = Prepared(
     select(log.c.place, log.c.digest).where(log.c.run == _RUN).order_by(log.c.place.desc()).limit(1)
 )
+_DIGEST = Prepared(
+    select(log.c.digest).where(log.c.run == _RUN, log.c.place == bindparam("at_place"))
+)
+_LINES = Prepared(
+    select(
+        log.c.place, log.c.kind.label("line_kind"), log.c.body.label("line_body"), log.c.record,
+        log.c.genome.label("line_genome"), log.c.digest, genomes.c.text.label("genome_text"),
+        genomes.c.size.label("genome_size"),
+        *(column for column in records.c if column is not records.c.run),
+    )
+    .select_from(
+        log.outerjoin(
+            records, (log.c.run == records.c.run) & (log.c.record == records.c.id)
+        ).outerjoin(
+            genomes,
+            (log.c.run == genomes.c.run)
+            & (func.coalesce(log.c.genome, records.c.genome) == genomes.c.id),
+        )
+    )
+    .where(log.c.run == _RUN, log.c.place >= bindparam("from_place"))
+    .order_by(log.c.place)
+    .limit(bindparam("at_most", type_=Integer()))
+)  # fmt: skip
 _TOLD_OF = Prepared(
     select(records.c.author)
     .join(log, (log.c.run == records.c.run) & (log.c.record == records.c.id))
@@ -169,33 +192,20 @@ def told_of(connection: Driven, run: str, since: int) -> list[str]:
     return sorted(row.author for row in found)
 
 
-def digest_before(connection: Connection, run: str, place: int) -> str:
+def digest_before(connection: Driven, run: str, place: int) -> str:
     """Return the digest of the line before *place*, ``EMPTY`` for the first."""
     if place == 0:
         return EMPTY
-    here = (log.c.run == run) & (log.c.place == place - 1)
-    return connection.execute(select(log.c.digest).where(here)).scalar() or ""
+    line = _DIGEST.first(connection, of_run=run, at_place=place - 1)
+    return "" if line is None else line.digest
 
 
-def lines(connection: Connection, run: str, since: int, most: int) -> Iterator[AnyRow]:
-    """Yield at most so many lines of the log from place *since* on, with their records' columns.
+def lines(connection: Driven, run: str, since: int, most: int) -> list[AnyRow]:
+    """Return at most so many lines of the log from place *since* on, with their records' columns.
 
     A line comes with the text of the genome that it repeats, or else of its record's.
     """
-    source = log.outerjoin(records, (log.c.run == records.c.run) & (log.c.record == records.c.id))
-    source = source.outerjoin(
-        genomes,
-        (log.c.run == genomes.c.run)
-        & (func.coalesce(log.c.genome, records.c.genome) == genomes.c.id),
-    )
-    columns = (
-        log.c.place, log.c.kind.label("line_kind"), log.c.body.label("line_body"), log.c.record,
-        log.c.genome.label("line_genome"), log.c.digest, genomes.c.text.label("genome_text"),
-        genomes.c.size.label("genome_size"),
-        *(column for column in records.c if column is not records.c.run),
-    )  # fmt: skip
-    query = select(*columns).select_from(source).where(log.c.run == run, log.c.place >= since)
-    yield from connection.execute(query.order_by(log.c.place).limit(most))
+    return _LINES.all(connection, of_run=run, from_place=since, at_most=most)
 
 
 def insert_genome(connection: Driven, run: str, genome: str, text: str) -> str:
