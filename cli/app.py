@@ -31,6 +31,7 @@ from .sample import sample
 from .shares import shares
 from .show import show
 from .status import status
+from .stores import stores
 from .tune import tune
 from .winners import winners
 
@@ -94,6 +95,7 @@ for command in (
     app.command(cls=Listening if command in (run, peer, relay) else None)(command)
 app.add_typer(control, name="control")
 app.add_typer(runs, name="runs")
+app.add_typer(stores, name="store")
 app.add_typer(catalog, name="catalog")
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -91,6 +91,34 @@ class PerObject(Generic[Thing]):
         for several in (self._young, self._old):
             if several.get(kept.key) is kept:
                 del several[kept.key]
+
+
+class ByKey(Generic[Thing]):
+    """A memory of one true thing for each of some keys, in one world (a catalog) at a time.
+
+    It forgets what nobody asked for while some ``most`` others were noted.
+    """
+
+    def __init__(self, most: int = 4096) -> None:
+        self._most = most
+        self._world: object = None
+        self._young: dict[Hashable, Thing] = {}
+        self._old: dict[Hashable, Thing] = {}
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+    def of(self, key: Hashable, world: object, compute: Callable[[], Thing]) -> Thing:
+        """Return what was computed for *key* in *world*, computing it if it never was."""
+        if world is not self._world:
+            self._world, self._young, self._old = world, {}, {}
+        thing = self._young.get(key)
+        if thing is None:
+            thing = self._old.pop(key, None) or compute()
+            if len(self._young) >= self._most:
+                self._young, self._old = {}, self._young
+            self._young[key] = thing
+        return thing
 
 
 class Recent(Generic[Thing]):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, fields
 from typing import Any, NoReturn, TypeVar, cast
 
@@ -17,9 +18,11 @@ from ..blocks.ranges import Value
 from ..blocks.registry import Catalog
 from .genes import LEGACY, MERGES, PRECISIONS
 from .graph import Entry, Genome, Part, Stack, Training, Visit
+from .memory import ByKey
 from .rules import may_be_prelude
 
 Option = TypeVar("Option", bound=str)
+Read = TypeVar("Read")
 
 FORMAT = 1
 MOST_BYTES = 64 * 1024
@@ -28,6 +31,8 @@ MOST_VISITS = 256
 MOST_SETTINGS = 64
 MOST_DIGITS = 18
 MOST_NAME = 200
+
+_BRACKETS = re.compile(r"[\[\]{}]")
 
 
 class GenomeError(ValueError):
@@ -88,6 +93,12 @@ def from_json(text: str, catalog: Catalog) -> Genome:
 _KEYS = ("format", "pool", "route", "stack", "training")
 
 
+_read = ByKey[Any]()
+"""What was read, by what it was read from: children have most parts from their parents, and what is
+computed of a part is computed once for all that share the object.
+"""
+
+
 class _Reader:
     """Reads values at a place of the document, which the errors name."""
 
@@ -105,7 +116,14 @@ class _Reader:
             self._at("training").training(document["training"]),
         )
 
+    def _shared(self, kind: str, value: object, read: Callable[[object], Read]) -> Read:
+        """Return what was read of the same before, or read it; 1, 1.0 and true are not the same."""
+        return _read.of((kind, repr(value)), self._catalog, lambda: read(value))
+
     def entry(self, value: object) -> Entry:
+        return self._shared("entry", value, self._entry)
+
+    def _entry(self, value: object) -> Entry:
         keys = self.record(value, ("block", "prelude", "lineage", "precision"))
         prelude = self._at("prelude").optional_part(keys["prelude"], "block")
         if prelude is not None and not may_be_prelude(self._catalog[prelude.name]):
@@ -115,6 +133,9 @@ class _Reader:
         return Entry(block, prelude, self._at("lineage").name(keys["lineage"]), precision)
 
     def visit(self, value: object) -> Visit:
+        return self._shared("visit", value, self._visit)
+
+    def _visit(self, value: object) -> Visit:
         keys = self.record(value, ("block", "reads", "base", "merge", "router"))
         reads = self._at("reads").items(keys["reads"], most=MOST_VISITS)
         merge = self._at("merge").option(keys["merge"], MERGES)
@@ -128,6 +149,9 @@ class _Reader:
         )
 
     def stack(self, value: object) -> Stack:
+        return self._shared("stack", value, self._stack)
+
+    def _stack(self, value: object) -> Stack:
         keys = self.record(value, [gene.name for gene in fields(Stack)])
         tied = keys["tied"]
         if not isinstance(tied, bool):
@@ -150,6 +174,9 @@ class _Reader:
         )
 
     def training(self, value: object) -> Training:
+        return self._shared("training", value, self._training)
+
+    def _training(self, value: object) -> Training:
         keys = self.record(value, [gene.name for gene in fields(Training)])
         return Training(**{name: self._at(name).real(gene) for name, gene in keys.items()})
 
@@ -157,6 +184,9 @@ class _Reader:
         return None if value is None else self.part(value, kind)
 
     def part(self, value: object, kind: Kind) -> Part:
+        return self._shared(kind, value, lambda value: self._part(value, kind))
+
+    def _part(self, value: object, kind: Kind) -> Part:
         keys = self.record(value, ("name", "settings"))
         declaration = self._declaration(self._at("name").name(keys["name"]), kind)
         settings = keys["settings"]
@@ -251,7 +281,7 @@ def _parsed(text: str) -> object:
 def _check_depth(text: str) -> None:
     """Refuse deep nesting before a recursive parser sees it; brackets in strings count, too."""
     depth = 0
-    for character in text:
+    for character in _BRACKETS.findall(text):
         if character in "[{":
             depth += 1
             if depth > MOST_DEPTH:
@@ -259,7 +289,7 @@ def _check_depth(text: str) -> None:
                     f"a genome must be nested at most {MOST_DEPTH} deep, but this text goes deeper"
                     "; take the inner brackets out"
                 )
-        elif character in "]}":
+        else:
             depth -= 1
 
 

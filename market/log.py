@@ -5,13 +5,11 @@ Each line carries the hash of the one before, so a damaged or missing line is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..blocks.registry import Catalog
 from ..genome.graph import Genome
-from ..genome.text import from_json
 from ..search.base import (
     Able,
     Asked,
@@ -35,7 +33,8 @@ EMPTY = "0" * 64
 PEER = "peer"
 """The origin of what another peer asked for."""
 
-_LIMIT = 1 << 24
+LONGEST = 1 << 24
+"""The most bytes of a line's body."""
 
 
 @dataclass(frozen=True)
@@ -109,13 +108,17 @@ def able(found: Able) -> Line:
     return Line("able", canonical.encode(vars(found)).decode())
 
 
-def event(line: Line, record: Record | None, catalog: Catalog, genome: str | None = None) -> Event:
+def event(
+    line: Line, record: Record | None, read: Callable[[str], Genome], genome: str | None = None
+) -> Event:
     """Return the event that *line* tells of; *record* is the one that it names, of *genome*.
 
+    *read* returns the genome of a text.
+
     Raises:
-        ValueError, KeyError, TypeError: the line is damaged, or its genome does not suit *catalog*.
+        ValueError, KeyError, TypeError: the line is damaged, or *read* refuses its genome.
     """
-    body = cast("dict[str, object]", canonical.decode(line.body.encode(), limit=_LIMIT))
+    body = cast("dict[str, object]", canonical.decode(line.body.encode(), limit=LONGEST))
     if line.kind == "finished":
         if record is None or body["record"] != record.id:
             raise ValueError(f"the record {body['record']!r} that it names is not there")
@@ -124,7 +127,7 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
             return Finished(record.result, weight)
         if genome is None:
             raise ValueError(f"the genome of the record {record.id!r} is not there")
-        return Finished(record.result, weight, _foreign(record, from_json(genome, catalog)))
+        return Finished(record.result, weight, _foreign(record, read(genome)))
     if line.kind == "closed":
         return Closed()
     if line.kind == "grown":
@@ -140,7 +143,7 @@ def event(line: Line, record: Record | None, catalog: Catalog, genome: str | Non
     birth = Birth(**cast("dict[str, Any]", body["birth"]))
     if line.kind == "expired":
         return Expired(birth)
-    return Asked(_assignment(cast("dict[str, Any]", body), birth, catalog))
+    return Asked(_assignment(cast("dict[str, Any]", body), birth, read))
 
 
 def _foreign(record: Record, genome: Genome) -> Assignment:
@@ -149,9 +152,9 @@ def _foreign(record: Record, genome: Genome) -> Assignment:
     return Assignment(genome, result.rung, result.replica, birth, PEER)
 
 
-def _assignment(body: dict[str, Any], birth: Birth, catalog: Catalog) -> Assignment:
+def _assignment(body: dict[str, Any], birth: Birth, read: Callable[[str], Genome]) -> Assignment:
     return Assignment(
-        genome=from_json(body["genome"], catalog),
+        genome=read(body["genome"]),
         rung=body["rung"],
         replica=body["replica"],
         birth=birth,

@@ -34,6 +34,9 @@ from ..search.species import Species
 from .manifest import Manifest
 from .tally import ERRING, STANDING
 
+REMEMBERED = 1 << 16
+"""Of how many genomes is known whether they are legal: a log tells of most again, long after."""
+
 
 @dataclass
 class Plan:
@@ -55,7 +58,7 @@ class Plan:
         manifest = self.manifest
         self.joined = dict[str, str]()
         lowest = manifest.rungs[0]
-        self._takes = PerObject[tuple[int, float]]()
+        self._takes, self._legal = PerObject[tuple[int, float]](), PerObject[bool](REMEMBERED)
         self.reach = reach = Reach(self.need)
         self.species = Species(
             manifest.space(self.catalog), lambda genome: self.reach.fits(genome, lowest)
@@ -70,8 +73,7 @@ class Plan:
         self.finals = Agenda(self._finals, self.identify, origin="finalist", reach=reach)
         self.audits = Audits(
             seed=manifest.seed, ladder=Ladder(manifest.rungs), identify=self.identify,
-            legal=lambda genome: self.space.legal(genome), standing=STANDING, erring=ERRING,
-            reach=reach,
+            legal=self.legal, standing=STANDING, erring=ERRING, reach=reach,
         )  # fmt: skip
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines, self.reach), self.tuning,
@@ -87,6 +89,10 @@ class Plan:
     def identify(self, genome: Genome) -> str:
         """Return the id of *genome*."""
         return genome_id(genome, self.space.catalog)
+
+    def legal(self, genome: Genome) -> bool:
+        """Return whether *genome* is legal in the space as it is now."""
+        return self._legal.of(genome, self.space, lambda: self.space.legal(genome))
 
     def need(self, genome: Genome, rung: int) -> Need:
         """Return what training *genome* to *rung* from scratch takes, about."""
@@ -216,7 +222,7 @@ class Plan:
                 case Asked(assignment):
                     return bool(outside) and self.identify(assignment.genome) in outside
                 case Finished(result, _, asked):
-                    strange = asked is not None and not self.space.legal(asked.genome)
+                    strange = asked is not None and not self.legal(asked.genome)
                     return strange or result.genome in outside
                 case _:
                     return False

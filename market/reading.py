@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, cast
+from weakref import WeakValueDictionary
 
 from sqlalchemy import bindparam, select
 
@@ -45,7 +47,7 @@ _SAID_OF = Prepared(
     )
 )
 _ENTRIES = Prepared(
-    select(records, genomes.c.text)
+    select(records, genomes.c.text, genomes.c.size.label("text_size"))
     .join(genomes, (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id))
     .where(
         records.c.run == bindparam("of_run"),
@@ -74,11 +76,20 @@ class Told(NamedTuple):
 class Reader:
     """Reads the runs of a store; genomes are those of the catalog.
 
-    Every method raises ``StoreError`` where the store fails or is damaged.
+    What is read again while it lives is the same object: a log tells of most records twice, and
+    what is computed of a genome is kept with the object. Every method raises ``StoreError`` where
+    the store fails or is damaged.
     """
 
     store: Store
     catalog: Catalog
+    _records: WeakValueDictionary[str, Record] = field(
+        default_factory=WeakValueDictionary[str, Record], init=False, repr=False, compare=False
+    )
+    _genomes: WeakValueDictionary[bytes, Genome] = field(
+        default_factory=WeakValueDictionary[bytes, Genome], init=False, repr=False, compare=False
+    )
+    """By the digest of its text."""
 
     def manifest(self, run: str, digest: str) -> dict[str, object]:
         """Return the manifest of a run, which must hash to *digest*."""
@@ -126,7 +137,7 @@ class Reader:
         with self.store.reading() as connection:
             found = _ENTRIES.all(connection, of_run=run, by=author, from_place=since)
         for row in found:
-            yield self._record(run, row), row.text
+            yield self._record(run, row), self._text(run, row.genome, row.text, row.text_size)
 
     def genome(self, genome: str) -> Genome:
         """Return the genome with this whole id.
@@ -134,41 +145,55 @@ class Reader:
         Raises:
             NotFoundError: the store does not have it.
         """
-        query = select(genomes.c.run, genomes.c.text).where(genomes.c.id == genome).limit(1)
+        query = select(genomes).where(genomes.c.id == genome).limit(1)
         with self.store.reading() as connection:
             row = connection.execute(query).first()
         if row is None:
             raise NotFoundError(f"the store {self.store.name} has no genome {genome!r}")
-        return self._genome(row.run, genome, row.text)
+        return self._genome(row.run, row)
 
     def genome_in(self, run: str, genome: str) -> Genome | None:
         """Return the genome with this whole id as *run* has it, None if it has not."""
-        query = select(genomes.c.text).where(genomes.c.run == run, genomes.c.id == genome)
+        query = select(genomes).where(genomes.c.run == run, genomes.c.id == genome)
         with self.store.reading() as connection:
-            text = connection.execute(query).scalar()
-        return None if text is None else self._genome(run, genome, text)
+            row = connection.execute(query).first()
+        return None if row is None else self._genome(run, row)
 
     def genomes(self, run: str) -> Iterator[tuple[str, Genome]]:
         """Yield the genomes of a run with their ids, in the order of the ids."""
-        query = select(genomes.c.id, genomes.c.text).where(genomes.c.run == run)
+        query = select(genomes).where(genomes.c.run == run)
         with self.store.reading() as connection:
             found = connection.execute(query.order_by(genomes.c.id)).all()
         for row in found:
-            yield row.id, self._genome(run, row.id, row.text)
+            yield row.id, self._genome(run, row)
 
-    def _genome(self, run: str, genome: str, text: str) -> Genome:
+    def _genome(self, run: str, row: rows.AnyRow) -> Genome:
+        genome, text = row.id, self._text(run, row.id, row.text, row.size)
         try:
-            found = from_json(text, self.catalog)
+            found = self._parsed(text)
             if genome_id(found, self.catalog) == genome:
                 return found
         except (ValueError, KeyError) as error:
             raise self._damage(run, f"genome {genome[:12]}: {error}") from error
         raise self._damage(run, f"the text of genome {genome[:12]} does not hash to its id")
 
+    def _text(self, run: str, genome: str, stored: bytes, size: int) -> str:
+        try:
+            return rows.text_of(stored, size)
+        except ValueError as error:
+            raise self._damage(run, f"genome {genome[:12]}: {error}") from error
+
+    def _parsed(self, text: str) -> Genome:
+        digest = hashlib.sha256(text.encode()).digest()
+        known = self._genomes.get(digest)
+        if known is None:
+            known = self._genomes[digest] = from_json(text, self.catalog)
+        return known
+
     def _page(self, run: str, since: int) -> list[Told]:
         with self.store.reading() as connection:
             before = rows.digest_before(connection, run, since)
-            found = list(rows.lines(connection, run, since, PAGE))
+            found = rows.lines(connection, run, since, PAGE)
         page: list[Told] = []
         for row in found:
             page.append(self._event(run, row, before, since + len(page)))
@@ -176,20 +201,25 @@ class Reader:
         return page
 
     def _event(self, run: str, row: rows.AnyRow, before: str, place: int) -> Told:
-        line = log.Line(row.line_kind, row.line_body, row.record)
+        try:
+            line, text = rows.line_of(row)
+        except ValueError as error:
+            raise self._damage(run, f"line {place} of its log: {error}") from error
         if row.place != place or line.digest(before) != row.digest:
             raise self._damage(run, f"line {place} of its log is missing or was changed")
         record = None if row.id is None else self._record(run, row)
         try:
-            return Told(log.event(line, record, self.catalog, row.genome_text), record)
+            return Told(log.event(line, record, self._parsed, text), record)
         except (ValueError, KeyError, TypeError) as error:
             raise self._damage(run, f"line {place} of its log: {error}") from error
 
     def _record(self, run: str, row: rows.AnyRow) -> Record:
         try:
-            return rows.record_of(row)
+            record = rows.record_of(row, self._records.get(row.id))
         except RecordError as error:
             raise self._damage(run, str(error)) from error
+        self._records[record.id] = record
+        return record
 
     def _damage(self, run: str, problem: str) -> StoreError:
         return StoreError(

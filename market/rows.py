@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeAlias
 
-from sqlalchemy import Connection, Row, String, bindparam, delete, insert, select, update
+from sqlalchemy import Integer, String, bindparam, delete, func, insert, select, update
 
+from ..genome.text import MOST_BYTES
 from . import canonical
-from .errors import RecordError
-from .log import EMPTY, Line
+from .errors import RecordError, StoreError
+from .log import EMPTY, LONGEST, Line
+from .packing import GENOME, LINE, RECORD, packed, unpacked
 from .prepared import Driven, Prepared
-from .record import FIRST, Record, parse
+from .record import FIRST, LIMIT, Record, parse
 from .tables import genomes, log, records, runs
 
-AnyRow = Row[Any]
+AnyRow: TypeAlias = Any
+"""A row as SQLAlchemy or a prepared statement returns it: its columns are its attributes."""
 
 _RUN = bindparam("of_run", type_=String())
 _NAMES = Prepared(select(runs.c.name).order_by(runs.c.name))
@@ -41,6 +43,29 @@ _INSERT_LINE = Prepared(insert(log))
 _LAST_LINE = Prepared(
     select(log.c.place, log.c.digest).where(log.c.run == _RUN).order_by(log.c.place.desc()).limit(1)
 )
+_DIGEST = Prepared(
+    select(log.c.digest).where(log.c.run == _RUN, log.c.place == bindparam("at_place"))
+)
+_LINES = Prepared(
+    select(
+        log.c.place, log.c.kind.label("line_kind"), log.c.body.label("line_body"), log.c.record,
+        log.c.genome.label("line_genome"), log.c.digest, genomes.c.text.label("genome_text"),
+        genomes.c.size.label("genome_size"),
+        *(column for column in records.c if column is not records.c.run),
+    )
+    .select_from(
+        log.outerjoin(
+            records, (log.c.run == records.c.run) & (log.c.record == records.c.id)
+        ).outerjoin(
+            genomes,
+            (log.c.run == genomes.c.run)
+            & (func.coalesce(log.c.genome, records.c.genome) == genomes.c.id),
+        )
+    )
+    .where(log.c.run == _RUN, log.c.place >= bindparam("from_place"))
+    .order_by(log.c.place)
+    .limit(bindparam("at_most", type_=Integer()))
+)  # fmt: skip
 _TOLD_OF = Prepared(
     select(records.c.author)
     .join(log, (log.c.run == records.c.run) & (log.c.record == records.c.id))
@@ -48,6 +73,11 @@ _TOLD_OF = Prepared(
     .distinct()
 )
 _INSERT_GENOME = Prepared(insert(genomes))
+_GENOME = Prepared(
+    select(genomes.c.id, genomes.c.text, genomes.c.size).where(
+        genomes.c.run == _RUN, genomes.c.id == bindparam("named")
+    )
+)
 _SAME_GENOME = Prepared(
     select(genomes.c.id).where(genomes.c.run == _RUN, genomes.c.id == bindparam("named"))
 )
@@ -75,27 +105,35 @@ def has_record(connection: Driven, run: str, record: str) -> bool:
 
 def insert_record(connection: Driven, run: str, record: Record, *, now: float) -> None:
     """Store *record*, and its body as it was signed."""
+    near = _near_record(record.author, record.result.genome)
     _INSERT_RECORD.run(
         connection,
         run=run,
         id=record.id,
-        body=record.body.decode(),
+        body=packed(record.body.decode(), RECORD, near),
         signature=record.signature,
         received=now,
         **_index(record),
     )
 
 
-def record_of(row: AnyRow) -> Record:
-    """Return the record in a row of the table of records.
+def record_of(row: AnyRow, known: Record | None = None) -> Record:
+    """Return the record in a row of the table of records: *known* itself if it is just that.
 
     Raises:
         RecordError: the row is damaged; the text says which record and where.
     """
-    body = row.body.encode()
-    if canonical.digest(body) != row.id:
+    near = _near_record(row.author, row.genome)
+    try:
+        body = unpacked(row.body, near, most=LIMIT).encode()
+    except ValueError as error:
+        raise RecordError(f"record {row.id[:12]} is damaged: {error}") from None
+    if known is not None and (known.body, known.signature) == (body, row.signature):
+        record = known
+    elif canonical.digest(body) == row.id:
+        record = parse(body, row.signature)
+    else:
         raise RecordError(f"record {row.id[:12]} is damaged: its body does not hash to its id")
-    record = parse(body, row.signature)
     for name, value in _index(record).items():
         if getattr(row, name) != value:
             raise RecordError(
@@ -116,12 +154,30 @@ def places(connection: Driven, run: str, author: str) -> list[tuple[int, str]]:
     return [(row.seq, row.id) for row in _PLACES.all(connection, of_run=run, by=author)]
 
 
-def append_line(connection: Driven, run: str, line: Line) -> None:
-    """Append *line* to the log of *run*; the caller has locked the run."""
+def append_line(
+    connection: Driven, run: str, line: Line, *, genome: str | None = None, text: str = ""
+) -> None:
+    """Append *line* to the log of *run*; the caller has locked the run.
+
+    Of a line that repeats the stored *text* of a genome, only what it says besides takes room.
+    """
     last = _LAST_LINE.first(connection, of_run=run)
     place, before = (0, EMPTY) if last is None else (last.place + 1, last.digest)
-    values = {"kind": line.kind, "body": line.body, "record": line.record}
+    body = packed(line.body, LINE, _near_line(line.record, text))
+    values = {"kind": line.kind, "body": body, "record": line.record, "genome": genome}
     _INSERT_LINE.run(connection, run=run, place=place, digest=line.digest(before), **values)
+
+
+def line_of(row: AnyRow) -> tuple[Line, str | None]:
+    """Return the line in a row of ``lines``, and the text of the genome that came with it.
+
+    Raises:
+        ValueError: the row is damaged, or the genome.
+    """
+    text = None if row.genome_text is None else text_of(row.genome_text, row.genome_size)
+    repeated = text if text is not None and row.line_genome is not None else ""
+    body = unpacked(row.line_body, _near_line(row.record, repeated), most=LONGEST)
+    return Line(row.line_kind, body, row.record), text
 
 
 def log_length(connection: Driven, run: str) -> int:
@@ -136,33 +192,54 @@ def told_of(connection: Driven, run: str, since: int) -> list[str]:
     return sorted(row.author for row in found)
 
 
-def digest_before(connection: Connection, run: str, place: int) -> str:
+def digest_before(connection: Driven, run: str, place: int) -> str:
     """Return the digest of the line before *place*, ``EMPTY`` for the first."""
     if place == 0:
         return EMPTY
-    here = (log.c.run == run) & (log.c.place == place - 1)
-    return connection.execute(select(log.c.digest).where(here)).scalar() or ""
+    line = _DIGEST.first(connection, of_run=run, at_place=place - 1)
+    return "" if line is None else line.digest
 
 
-def lines(connection: Connection, run: str, since: int, most: int) -> Iterator[AnyRow]:
-    """Yield at most so many lines of the log from place *since* on, with their records' columns."""
-    source = log.outerjoin(records, (log.c.run == records.c.run) & (log.c.record == records.c.id))
-    source = source.outerjoin(
-        genomes, (records.c.run == genomes.c.run) & (records.c.genome == genomes.c.id)
-    )
-    columns = (
-        log.c.place, log.c.kind.label("line_kind"), log.c.body.label("line_body"), log.c.record,
-        log.c.digest, genomes.c.text.label("genome_text"),
-        *(column for column in records.c if column is not records.c.run),
-    )  # fmt: skip
-    query = select(*columns).select_from(source).where(log.c.run == run, log.c.place >= since)
-    yield from connection.execute(query.order_by(log.c.place).limit(most))
+def lines(connection: Driven, run: str, since: int, most: int) -> list[AnyRow]:
+    """Return at most so many lines of the log from place *since* on, with their records' columns.
+
+    A line comes with the text of the genome that it repeats, or else of its record's.
+    """
+    return _LINES.all(connection, of_run=run, from_place=since, at_most=most)
 
 
-def insert_genome(connection: Driven, run: str, genome: str, text: str) -> None:
-    """Store the text of a genome unless it is there already; the caller has locked the run."""
-    if not has_genome(connection, run, genome):
-        _INSERT_GENOME.run(connection, run=run, id=genome, text=text)
+def insert_genome(connection: Driven, run: str, genome: str, text: str) -> str:
+    """Store the text of a genome unless one is there already, and return what is stored.
+
+    The caller has locked the run.
+
+    Raises:
+        StoreError: what is stored is damaged.
+    """
+    found = _GENOME.first(connection, of_run=run, named=genome)
+    if found is None:
+        stored = packed(text, GENOME)
+        _INSERT_GENOME.run(connection, run=run, id=genome, text=stored, size=len(text))
+        return text
+    try:
+        return text_of(found.text, found.size)
+    except ValueError as error:
+        raise StoreError(
+            f"run {run!r} cannot be written: genome {genome[:12]}: {error}; "
+            "restore the store from a copy"
+        ) from None
+
+
+def text_of(stored: bytes, size: int) -> str:
+    """Return the stored text of a genome, of so many characters.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    text = unpacked(stored, most=MOST_BYTES)
+    if len(text) != size:
+        raise ValueError(f"a text of {size} characters has {len(text)}")
+    return text
 
 
 def has_genome(connection: Driven, run: str, genome: str) -> bool:
@@ -175,13 +252,18 @@ def _index(record: Record) -> dict[str, object]:
     return {
         "author": record.author,
         "seq": record.seq,
-        "prev": record.prev,
-        "kind": record.kind,
         "genome": result.genome,
-        "architecture": result.architecture,
         "rung": result.rung,
         "replica": result.replica,
-        "bits_per_byte": result.bits_per_byte,
-        "test_bits_per_byte": result.test_bits_per_byte,
-        "failure": result.failure,
+        "size": len(record.body),
     }
+
+
+def _near_record(author: str, genome: str) -> str:
+    """Return what the row of a record says beside its body, which repeats it."""
+    return author + genome
+
+
+def _near_line(record: str | None, text: str) -> str:
+    """Return what a line repeats: its record's id, or the text of a genome as JSON has it."""
+    return (record or "") + (canonical.encode(text).decode() if text else "")

@@ -51,7 +51,7 @@ def migrate(connection: Connection) -> None:
     """Bring the tables to the newest revision within the connection's transaction.
 
     Raises:
-        StoreError: the tables have a revision that no migration starts from.
+        StoreError: the tables have a revision that no migration starts from, or are damaged.
     """
     # alembic takes a third of a second to import; only new and old stores need it
     from alembic import command
@@ -64,7 +64,7 @@ def migrate(connection: Connection) -> None:
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, "head")
-    except CommandError as error:
+    except (CommandError, ValueError, LookupError) as error:
         raise StoreError(
             f"the store cannot be migrated: {error}; restore it from a copy"
         ) from error

@@ -114,6 +114,27 @@ class Store:
         with self._alone(), transaction(self.engine, begin) as given:
             yield given
 
+    def vacuum(self) -> None:
+        """Write the database anew without the room of what was removed, which takes as much again.
+
+        Raises:
+            StoreError: the database failed, or others use it all the time; nothing is lost.
+        """
+        with self._errors_named(), turn(self._file):
+            connection = self.engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                if self._is_sqlite:
+                    cursor.execute("VACUUM")
+                    cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                else:
+                    connection.rollback()  # it cannot be done within a transaction
+                    setattr(connection.driver_connection, "autocommit", True)  # noqa: B010
+                    cursor.execute("VACUUM FULL")
+            finally:
+                connection.invalidate()  # the pool's others are as they were
+                connection.close()
+
     def close(self) -> None:
         """Close all connections; the store can be used again nevertheless."""
         self.engine.dispose()

@@ -1,24 +1,31 @@
-"""The tables of a store. Texts that are hashed or signed are kept byte for byte in their column;
-all other columns of a record are an index of its body.
-"""  # noqa: D205
+"""The tables of a store.
+
+Texts that are hashed or signed are kept packed, and come back byte for byte; all other columns of a
+record are an index of its body.
+"""
 
 from __future__ import annotations
+
+import re
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Dialect,
     Double,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
+    TypeDecorator,
 )
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration; revisions are numbers of four digits, so that newer ones sort later."""
 
 VERSION_TABLE = "praxis_schema"
@@ -31,6 +38,29 @@ metadata = MetaData(
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     }
 )
+
+
+_HEX = re.compile("(?:[0-9a-f]{2})+")
+
+
+class Hex(TypeDecorator[str]):
+    """Lower-case hex digits, stored as the bytes that they stand for: half as long.
+
+    A text that is no such digits may be looked for, and is found nowhere.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
+        """Return what is stored."""
+        if value is None:
+            return None
+        return bytes.fromhex(value) if _HEX.fullmatch(value) else b"no hex: " + value.encode()
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+        """Return the digits."""
+        return None if value is None else value.hex()
 
 
 def _run_column() -> Column[str]:
@@ -51,28 +81,24 @@ genomes = Table(
     "genomes",
     metadata,
     _run_column(),
-    Column("id", String(64), primary_key=True),
-    Column("text", Text, nullable=False),  # as genome.text writes it
+    Column("id", Hex, primary_key=True),
+    Column("text", LargeBinary, nullable=False),  # as genome.text writes it, packed
+    Column("size", Integer, nullable=False),  # its characters
 )
 
 records = Table(
     "records",
     metadata,
     _run_column(),
-    Column("id", String(64), primary_key=True),
-    Column("author", String(64), nullable=False),
+    Column("id", Hex, primary_key=True),
+    Column("author", Hex, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("prev", String(64), nullable=False),
-    Column("kind", String(20), nullable=False),
-    Column("genome", String(64), nullable=False),
-    Column("architecture", String(64), nullable=False),
+    Column("genome", Hex, nullable=False),
     Column("rung", BigInteger, nullable=False),
     Column("replica", Integer, nullable=False),
-    Column("bits_per_byte", Double),
-    Column("test_bits_per_byte", Double),
-    Column("failure", String(20)),
-    Column("body", Text, nullable=False),  # what is signed; hashes to id
-    Column("signature", String(128), nullable=False),
+    Column("size", Integer, nullable=False),  # bytes of the body
+    Column("body", LargeBinary, nullable=False),  # what is signed, packed; hashes to id
+    Column("signature", Hex, nullable=False),
     Column("received", Double, nullable=False),  # seconds since 1970, UTC
     Index(None, "run", "author", "seq"),  # not unique: a fork must be kept, it is the proof
     Index(None, "run", "genome", "rung", "replica"),
@@ -84,9 +110,10 @@ log = Table(
     _run_column(),
     Column("place", BigInteger, primary_key=True, autoincrement=False),  # from 0, without gaps
     Column("kind", String(20), nullable=False),
-    Column("body", Text, nullable=False),  # canonical JSON
-    Column("record", String(64)),  # of a line that says finished
-    Column("digest", String(64), nullable=False),  # of the line before, kind and body
+    Column("body", LargeBinary, nullable=False),  # canonical JSON, packed
+    Column("record", Hex),  # of a line that says finished
+    Column("genome", Hex),  # whose stored text the body was packed with: it repeats that
+    Column("digest", Hex, nullable=False),  # of the line before, kind and body
     ForeignKeyConstraint(["run", "record"], ["records.run", "records.id"], ondelete="CASCADE"),
 )
 

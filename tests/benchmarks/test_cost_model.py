@@ -18,7 +18,7 @@ CONSTANTS = Constants(record=2000.0, stored=3000.0, taken=0.001)
 def test_constants_are_measured(tmp_path: Path) -> None:
     found = measured(tmp_path, count=30)
     assert 200 < found.record < 4000
-    assert found.record < found.stored < 20_000
+    assert 0 < found.stored < 4000
     assert 0 < found.taken < 1
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 from dataclasses import dataclass
 
-from praxis_evolve.genome.memory import PerObject, Recent
+import pytest
+
+from praxis_evolve.genome.memory import ByKey, PerObject, Recent
 
 
 @dataclass(frozen=True)
@@ -84,3 +86,34 @@ def test_of_the_last_values_is_known_what_was_computed_in_the_same_world() -> No
     assert memory.of(one, object(), lambda: 5) == 5
     assert memory.of(third, world, lambda: 6) == 6
     assert memory.of(equal, world, lambda: 7) == 7, "two newer ones are kept"
+
+
+def test_equal_keys_share_a_thing_in_one_world() -> None:
+    memory, calls, world = ByKey[str](), list[str](), object()
+
+    def compute(name: str) -> str:
+        calls.append(name)
+        return name
+
+    assert memory.of(("a", 1), world, lambda: compute("first")) == "first"
+    assert memory.of(("a", 1), world, lambda: compute("second")) == "first"
+    assert memory.of(("b", 1), world, lambda: compute("third")) == "third"
+    assert memory.of(("a", 1), object(), lambda: compute("fourth")) == "fourth"
+    assert calls == ["first", "third", "fourth"]
+
+
+def test_keys_that_nobody_asks_for_are_forgotten() -> None:
+    memory, world = ByKey[int](8), object()
+    for number in range(1, 100):
+        assert memory.of(number, world, lambda number=number: number) == number
+        assert memory.of(1, world, lambda: 7) == 1
+        assert len(memory) <= 16
+    assert memory.of(2, world, lambda: 7) == 7
+
+
+def test_what_cannot_be_computed_is_tried_again() -> None:
+    memory, world = ByKey[float](), object()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            memory.of("key", world, lambda: 1 / 0)
+    assert memory.of("key", world, lambda: 1.0) == 1.0

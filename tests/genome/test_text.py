@@ -44,6 +44,24 @@ def test_types_survive(toys: Catalog) -> None:
     assert [type(value) for value in block.settings.values()] == [int, int, float, bool]
 
 
+def test_what_is_equal_in_texts_is_one_object_and_what_only_counts_as_equal_is_not(
+    toys: Catalog,
+) -> None:
+    one, other = (from_json(to_json(GENOME), toys) for _ in range(2))
+    assert one.pool[0] is other.pool[0]
+    assert one.stack is other.stack
+    assert one.route[0] is other.route[0]
+    for zero in (False, 0.0):
+        with pytest.raises(GenomeError, match=r"route\[0\].block must be a whole number"):
+            from_json(changed("route", 0, "block", to=zero), toys)
+    named = from_json(changed("pool", 0, "lineage", to="elsewhere"), toys)
+    assert (named.pool[0].lineage, named.pool[0].block) == ("elsewhere", one.pool[0].block)
+    assert named.pool[0].block is one.pool[0].block
+    elsewhere = from_json(to_json(GENOME), toys.only(each.name for each in toys))
+    assert elsewhere == one
+    assert elsewhere.pool[0] is not one.pool[0]
+
+
 def document() -> Any:
     return json.loads(to_json(GENOME))
 

@@ -12,7 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import insert, select, text
+from sqlalchemy import delete, insert, select, text
 
 from praxis_evolve.market.errors import StoreError
 from praxis_evolve.market.schema import MIGRATIONS
@@ -192,6 +192,34 @@ def test_upgrading_the_newest_schema_changes_nothing(url: str):
     before = file_of(url).read_bytes()
     Store.upgrade(url).close()
     assert file_of(url).read_bytes() == before
+
+
+def test_a_vacuum_gives_the_room_of_what_was_removed_back_and_nothing_else(url: str):
+    store = Store.open(url)
+    with store.writing() as connection:
+        for number in range(2000):
+            connection.execute(insert(runs).values(row(f"run-{number:090}")))
+    with store.writing() as connection:
+        connection.execute(delete(runs).where(runs.c.name != f"run-{7:090}"))
+    store.close()
+    before = file_of(url).stat().st_size
+    store.vacuum()
+    assert file_of(url).stat().st_size < before / 2
+    with store.writing() as connection:  # the connections that follow are as those before
+        connection.execute(insert(runs).values(row("after")))
+    store.close()
+    assert names(url) == ["after", f"run-{7:090}"]
+
+
+def test_a_vacuum_that_others_do_not_let_in_is_an_error(url: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("praxis_evolve.market.store.PATIENCE", 0.01)
+    store, other = Store.open(url), sqlite3.connect(file_of(url))
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StoreError, match="locked; end the process"):
+        store.vacuum()
+    other.close()
+    store.vacuum()
+    store.close()
 
 
 def test_a_database_of_another_program_is_left_alone(url: str):
