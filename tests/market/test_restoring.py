@@ -9,12 +9,11 @@ from dataclasses import replace
 import pytest
 
 from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
-from praxis_evolve.benchmarks.liars import CATALOG, Landscape, manifest
+from praxis_evolve.benchmarks.landscape import CATALOG, Landscape, manifest
 from praxis_evolve.market.drive import restore
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.search.base import Asked, Assignment, Event, Finished
-from praxis_evolve.search.species import Species
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +24,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Manifest, list[Event
         peers = [Peer(folder / str(number), number, of, lies=False) for number in range(2)]
         for peer in peers:
             stack.enter_context(peer.ledger)
-        landscape = Landscape(0, Species(peers[0].plan.space))
+        landscape = Landscape(0)
         for _ in range(12):
             for peer in peers:
                 peer.work(landscape)
