@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
 from praxis_evolve.benchmarks.landscape import CATALOG, Landscape, manifest
+from praxis_evolve.benchmarks.ledger_peers import Peer, exchange
 from praxis_evolve.market.drive import restore
 from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
