@@ -27,12 +27,14 @@ from ...evaluator.job import WEIGHTS, received_name
 from ..claims import Claims
 from ..errors import StoreError
 from ..identity_key import Identity
+from ..islands import Islands
 from ..ledger import Ledger
 from ..manifest import Manifest
 from .blobs import serve_blobs
 from .flights import Flights, key_from
 from .gossip import FANOUT, Gossip
 from .joining import found_in, join_run, write_manifest
+from .migration import Migration
 from .orders import Order
 from .p2p import Network, P2PTransport
 from .parent import Parent
@@ -181,14 +183,22 @@ async def _gossip(
     identity = Identity.load_or_create(Path(settings.identity))
     author = identity.author
     claims = Claims(manifest, manifest.space(installed(), {}))
-    replica = LedgerReplica(ledger, settings.run, author, claims)
-    gossip = Gossip(transport, replica, author=author, rng=Random(), period=settings.period)
+    replica = LedgerReplica(ledger, settings.run, author, claims, manifest.islands)
+    migration = None
+    if manifest.islands > 1:
+        islands = Islands(settings.digest, manifest.islands)
+        migration = Migration(transport, replica, islands=islands, author=author)
+    gossip = Gossip(
+        transport, replica, author=author, rng=Random(), period=settings.period,
+        migration=migration,
+    )  # fmt: skip
     flights = Flights(transport, settings.digest, identity, peers=gossip.some)
     parent.on("flights", lambda said: flights.say(list(map(key_from, said["works"]))))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(gossip.run())
         tasks.create_task(flights.run())
-        tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT]))
+        others = 0 if migration is None else FANOUT
+        tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT], others))
         while True:
             for peer in transport.neighbours:
                 gossip.hear_of(peer)
@@ -207,9 +217,13 @@ async def _gossip(
             await asyncio.sleep(STATUS)
 
 
-async def _catch_up(gossip: Gossip, peers: Sequence[str]) -> None:
-    """Exchange with the first peers at once: who joins is not to repeat what they did."""
+async def _catch_up(gossip: Gossip, peers: Sequence[str], others: int) -> None:
+    """Exchange with the first peers at once: who joins is not to repeat what they did.
+
+    They may live on another island, so that many others whom they told of are asked, too.
+    """
     met = [await gossip.exchange(peer) for peer in peers]
+    met += [await gossip.exchange(peer) for peer in gossip.some(others)]
     say("caught_up", peers=sum(met))
 
 
