@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack
@@ -21,8 +22,9 @@ from praxis_evolve.market.swarm.gossip import FANOUT, PERIOD, VISITS, Gossip
 from praxis_evolve.market.swarm.memory import MemoryTransport, Network
 from praxis_evolve.market.swarm.migration import METHOD, Migration, Visit
 from praxis_evolve.market.swarm.refused import Refused
-from praxis_evolve.market.swarm.replica import LedgerReplica, Received, decoded
+from praxis_evolve.market.swarm.replica import PAGES, LedgerReplica, Received, decoded
 from praxis_evolve.market.swarm.transport import Contact, Handler, TransportError
+from praxis_evolve.market.weighed import PAGE
 from praxis_evolve.tests.market.swarm.authors import CLAIMS, RUN, Author
 
 
@@ -225,6 +227,9 @@ def test_who_is_alone_on_an_island_is_found_by_the_next_through_another(
         assert {peer.name for peer in here[1:]} <= set(alone.gossip.peers)
         assert all(alone.ids() <= peer.ids() for peer in here[1:]), "the best of one is all of it"
         assert alone.gossip.acknowledged == 0
+        assert alone.gossip.some(10) == []
+        # two are asked in a round who is there, and nobody is offered what it may not hold
+        assert 1.5 * VISITS * 3 < alone.gossip.tally.exchanges < 2.5 * VISITS * 3
         late = Peer(network, author_on(0, 2), 2)
         late.begin(here[1:2])  # it knows nobody but one of the other island
         late.author.measure(3)
@@ -400,15 +405,20 @@ def test_an_answer_without_end_ends(author_on: Make, kind: str) -> None:
 
 def test_of_another_island_no_heads_are_compared_whatever_it_says(author_on: Make) -> None:
     """A peer that says that it lives elsewhere and tells heads all the same is not pulled from."""
-    pulls = list[str]()
+    asks_of_peer = list[str]()
+
+    def watch(event: str) -> None:
+        if " asks liar " in event:
+            asks_of_peer.append(event.split(" ")[4])
 
     async def main() -> None:
-        network = Network(73, watch=lambda event: pulls.append(event) if "pull" in event else None)
+        network = Network(73, watch=watch)
         peer = several(network, author_on, (1, 0))[0]
         peer.author.measure(1)
         liar = network.join("liar")
         heads = {"ab" * 32: [9, 9, "0" * 64]}
-        liar.serve("heads", _says({"heads": heads, "island": 1, "parts": {}, "peers": []}))
+        parts = {"00": [20, "0" * 16]}
+        liar.serve("heads", _says({"heads": heads, "island": 1, "parts": parts, "peers": []}))
         assert await peer.gossip.exchange("liar")
         asks = canonical.encode(
             {"island": 1, "parts": ["", "ab"], "root": None, "run": peer.replica.run}
@@ -427,7 +437,43 @@ def test_of_another_island_no_heads_are_compared_whatever_it_says(author_on: Mak
                     pass
 
     virtual.run(main())
-    assert pulls == []
+    assert asks_of_peer == ["'heads'"]
+
+
+def test_who_lives_elsewhere_is_told_of_its_own_island_first(author_on: Make) -> None:
+    async def main() -> None:
+        network = Network(75)
+        peer = several(network, author_on, (1, 0, 0))[0]
+        asks = network.join("asks")
+        for number in range(12):
+            run, island = peer.replica.run[:16], 1 + number % 2
+            said = canonical.encode({"addresses": [], "island": island, "run": run})
+            await network.join(f"on-{island}-{number}").announce(said)
+        peer.begin([])
+        await asyncio.sleep(15.0)
+        request = canonical.encode(
+            {"island": 2, "parts": [""], "root": "0" * 64, "run": peer.replica.run}
+        )
+        (said,) = [frame async for frame in asks.ask(peer.name, "heads", request)]
+        told = [str(name) for name, _ in json.loads(said)["peers"]]
+        assert Counter(name[:5] for name in told) == {"on-2-": 6, "on-1-": 2}
+        ended([peer])
+
+    virtual.run(main())
+
+
+def test_nothing_is_offered_until_all_of_the_log_is_read(author_on: Make) -> None:
+    """Else a peer that was started again would offer what was good long ago."""
+    author = author_on(0, 2)
+    author.measure(*range(10))
+    weights = dict.fromkeys(author.ledger.records(RUN), 1.0)
+    for _ in range(PAGES * PAGE // 10):
+        author.ledger.append_weights(RUN, weights)
+    author.measure(11)
+    replica = LedgerReplica(author.ledger, RUN, author.key, CLAIMS, 2)
+    for offered in (set[str](), author.ledger.ids(RUN), author.ledger.ids(RUN)):
+        replica.look()
+        assert set(replica.emigrants()) == offered
 
 
 def test_who_asks_gets_nothing_but_what_is_offered(author_on: Make) -> None:
