@@ -17,10 +17,10 @@ FEW = 16
 its part of them: what it believes at first are its own results, and all of those are not the best.
 """
 
-MOST = 512
+MOST = 256
 """The most that are offered of a board."""
 
-OFFERED = 2048
+OFFERED = 1024
 """The most that are offered in all."""
 
 KEPT = 2 * MOST

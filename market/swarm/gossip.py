@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -23,7 +23,7 @@ from .. import canonical, fields
 from ..errors import RecordError
 from . import message
 from .asking import only_frame
-from .heads import AUTHORS, NONE, Heads, decoded, encoded, lacking, root
+from .heads import AUTHORS, NONE, Heads, decoded, encoded, lacking, nobody, root
 from .limits import Buckets
 from .migration import Migration
 from .parts import ALL, ROOM, Answer, compared, prefix_of, read, told
@@ -217,24 +217,28 @@ class Gossip:
         if self._is_abroad(known):
             return
         passed = known.refused.at(self._now())
-        if wanted := {author for author, _ in lacking(theirs, mine)} - passed:
+        if wanted := {author for author, _ in self._lacking(theirs, mine)} - passed:
             junk = await self._pulled(peer, sorted(wanted), mine)
             mine = self._replica.heads()
             # of whom it still has more; what was refused may name no author
-            short = wanted & {author for author, _ in lacking(theirs, mine)} if junk else set[str]()
+            short = (
+                wanted & {author for author, _ in self._lacking(theirs, mine)}
+                if junk
+                else set[str]()
+            )
             known.refused.note(short, wanted - short, self._now())
             if junk > JUNK:
                 raise TransportError(f"peer {peer} sent {junk} records that were refused")
         passed = known.declined.at(self._now()) & mine.keys() - {self._author}
         given = {**theirs, **{author: mine[author] for author in passed}}
-        declined = await self._pushed(peer, given) if any(lacking(mine, given)) else 0
+        declined = await self._pushed(peer, given) if any(self._lacking(mine, given)) else 0
         own = mine.get(self._author)
         if not declined:
             known.declined.note((), mine.keys() - passed, self._now())
             known.holds = max(known.holds, 0 if own is None else own.upto)
         else:  # what it has now it says itself
             theirs = await self._theirs(peer, mine)
-            short = {author for author, _ in lacking(mine, theirs)}
+            short = {author for author, _ in self._lacking(mine, theirs)}
             known.declined.note(short - passed, mine.keys() - short, self._now())
             held = theirs.get(self._author)
             known.holds = max(known.holds, 0 if held is None else held.upto)
@@ -470,6 +474,11 @@ class Gossip:
         hearsay = [name for name in ready if self._known[name].answered is None]
         # of those that never answered one a round is tried, so invented ones starve nobody
         return chosen + self._rng.sample(hearsay, min(1 if chosen else most, len(hearsay)))
+
+    def _lacking(self, mine: Heads, theirs: Heads) -> Iterator[tuple[str, int]]:
+        """Yield of whom *theirs* lacks records of *mine*, and from which place on."""
+        migration = self._migration
+        return lacking(mine, theirs, nobody if migration is None else migration.is_foreign)
 
     def _hear_of(self, contact: Contact) -> None:
         if contact.peer == self._transport.me.peer:

@@ -90,6 +90,10 @@ class Migration:
         """Read on what is to be offered."""
         self._shore.look()
 
+    def is_foreign(self, author: str) -> bool:
+        """Whether an author lives on another island."""
+        return self._islands.of(author) != self.island
+
     def read(self, value: object) -> int:
         """Return the island in plain data, which may come from a stranger.
 

@@ -18,7 +18,7 @@ from ..record import Record, parse
 from ..weighed import PAGE, named, weighed
 from . import message
 from .emigrants import Emigrants
-from .heads import Head, Heads, head_of, lacking
+from .heads import NONE, Head, Heads, head_of, lacking, missing
 from .room import Room, foreign_room
 from .transport import FRAME
 
@@ -90,15 +90,14 @@ class LedgerReplica:
         self.run = self.ledger.run(self.name).digest
         sizes = self.ledger.sizes(self.name)
         others = {author: sizes[author] for author in sizes if author != self.author}
-        self._room = Room({each: size for each, size in others.items() if self._is_near(each)})
-        foreign = {each: size for each, size in others.items() if not self._is_near(each)}
-        self._abroad = foreign_room(foreign)
-        self._emigrants = Emigrants(self._is_near)
+        foreign = {each: others.pop(each) for each in list(others) if self._is_foreign(each)}
+        self._room, self._abroad = Room(others), foreign_room(foreign)
+        self._emigrants = Emigrants(lambda author: not self._is_foreign(author))
 
-    def _is_near(self, author: str) -> bool:
-        """Whether an author lives on this peer's island."""
+    def _is_foreign(self, author: str) -> bool:
+        """Whether an author lives on another island."""
         islands = Islands(self.run, self.islands)
-        return islands.of(author) == islands.of(self.author)
+        return islands.of(author) != islands.of(self.author)
 
     def heads(self) -> Heads:
         """Return in brief what is here; only authors of whom the log tells more are read."""
@@ -113,18 +112,26 @@ class LedgerReplica:
 
         So its name is the first that it brings, for which there is room where there is for any.
         """
-        several = dict(lacking(self.heads(), theirs))
+        several = dict(lacking(self.heads(), theirs, self._is_foreign))
         own = {author: several.pop(author) for author in (self.author,) if author in several}
-        yield from self._batches(own)
-        yield from self._batches(several)
+        yield from self._batches(own, theirs)
+        yield from self._batches(several, theirs)
 
-    def _batches(self, several: Mapping[str, int]) -> Iterator[bytes]:
+    def _batches(self, several: Mapping[str, int], theirs: Heads) -> Iterator[bytes]:
         """Yield batches of the records of authors, of each from a place on."""
         yield from _batched(
             entry
             for author, since in several.items()
-            for entry in self.ledger.entries(self.name, author, since=since)
+            for entry in self._entries(author, since, theirs.get(author, NONE))
         )
+
+    def _entries(self, author: str, since: int, other: Head) -> Iterator[tuple[Record, str]]:
+        """Return what a peer lacks of an author; of one elsewhere no more, where that is clear."""
+        if other.records and self._is_foreign(author):
+            ids = missing(self.ledger.places(self.name, author), other)
+            if ids is not None:
+                return named(self.ledger.store, self.name, ids)
+        return self.ledger.entries(self.name, author, since=since)
 
     def look(self) -> None:
         """Read on in the log what is believed, some pages of it."""
@@ -179,7 +186,7 @@ class LedgerReplica:
         """Say why there is no room for a record with a genome of that length, None if there is."""
         if record.author == self.author:
             return None
-        room = self._room if self._is_near(record.author) else self._abroad
+        room = self._abroad if self._is_foreign(record.author) else self._room
         return room.take(record.author, len(record.body) + length, sender)
 
 

@@ -267,6 +267,25 @@ def test_two_that_hold_unlike_parts_of_a_foreign_author_come_to_hold_both_and_re
     virtual.run(main())
 
 
+@pytest.mark.parametrize("held", [(1, 2, 3, 5, 6), (1, 2, 3), (1, 2, 3, 4, 5, 6), (4, 6)])
+def test_of_a_foreign_author_no_more_is_sent_than_is_lacked_where_that_is_clear(
+    author_on: Make, held: Sequence[int]
+) -> None:
+    """Else each new migrant of an author would bring all of its older ones along again."""
+    far, author, beside = author_on(1, 2), author_on(0, 2), author_on(0, 2)
+    far.measure(*range(7))
+    chain = far.ledger.records(RUN)
+    one, other = (LedgerReplica(each.ledger, RUN, each.key, CLAIMS, 2) for each in (author, beside))
+    for replica, places in ((one, (1, 2, 3, 4, 5, 6)), (other, held)):
+        for batch in batches_of(far, [chain[place].id for place in places]):
+            replica.receive(batch)
+    sent = [record for batch in one.lacking(other.heads()) for record in decoded(batch)[1]]
+    clear = len(held) == 5 or held == (1, 2, 3)
+    lacked = [chain[place] for place in range(1, 7) if place not in held]
+    assert sent == (lacked if clear or not lacked else chain[1:])
+    assert list(other.lacking(one.heads())) == [], "who has fewer waits for the rest"
+
+
 def answering(*, listed: object, batches: Sequence[bytes], island: int = 1) -> Handler:
     """A peer that answers with a list, and with batches whatever it is asked for."""
 
