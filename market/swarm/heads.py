@@ -118,4 +118,9 @@ def _head(value: object) -> Head:
 
 def root(heads: Heads) -> str:
     """Return the SHA-256 of all heads: equal where two peers have the same records."""
-    return canonical.digest(canonical.encode(encoded(heads)))
+    # what canonical.encode(encoded(heads)) is, which takes twice as long
+    lines = (
+        f'"{author}":[{head.records},{head.upto},"{head.digest}"]'
+        for author, head in sorted(heads.items())
+    )
+    return canonical.digest(f"{{{','.join(lines)}}}".encode())

@@ -142,6 +142,7 @@ def test_heads_are_read_as_they_were_written(several: list[list[tuple[int, str]]
     heads = {f"{n:064x}": head_of(places) for n, places in enumerate(several)}
     assert decoded(canonical.decode(canonical.encode(encoded(heads)), limit=FRAME)) == heads
     assert root(heads) == root(dict(reversed(heads.items())))
+    assert root(heads) == canonical.digest(canonical.encode(encoded(heads)))
 
 
 @pytest.mark.parametrize(
