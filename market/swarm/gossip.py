@@ -385,8 +385,7 @@ class Gossip:
         while True:
             await asyncio.sleep(self._period * self._rng.uniform(0.8, 1.2))
             await self._listen()
-            await asyncio.gather(*map(self.exchange, self._chosen(FANOUT)))
-            await self._migrate()
+            await asyncio.gather(*map(self.exchange, self._chosen(FANOUT)), self._migrate())
 
     async def _migrate(self) -> None:
         """Now and then ask a peer of another island, each island as often, for what it offers."""

@@ -19,10 +19,11 @@ def test_a_seed_repeats_and_another_differs() -> None:
 
 
 def test_islands_hold_their_own_and_the_best_of_others_while_peers_die() -> None:
-    one, parted = (
+    one, parted, again = (
         simulated(8, seed=7, records=48, seconds=20.0, churn=2.0, islands=islands)
-        for islands in (1, 2)
+        for islands in (1, 2, 2)
     )
+    assert parted == again
     assert one.held == one.records > 40
     assert (one.migrants, one.migrated) == (0, 0.0)
     for found in (one, parted):
