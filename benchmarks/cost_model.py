@@ -7,6 +7,10 @@ Every peer holds every record, and all evaluate all the time, ``--minutes`` for 
 the peers that have it grows as dp/dt = r p (1 - p) with r = 2 FANOUT / PERIOD; two random peers
 differ in it with the chance 2 p (1 - p), of which the integral over time is 2 / r. So they differ
 in L PERIOD / FANOUT records, where L are made in a second, however many peers there are.
+
+Past ``--island`` peers there are islands of about so many: a peer holds all of its own and one in
+``SHARE`` of the others', any of whose authors it may have heard of; in one of ``VISITS`` rounds it
+visits another island, and as often it is visited, for which all names that may be offered are sent.
 """
 
 from __future__ import annotations
@@ -31,8 +35,9 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.claims import Claims
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.swarm.gossip import FANOUT, PERIOD, TOLD
-from praxis_evolve.market.swarm.heads import Head, encoded
+from praxis_evolve.market.swarm.emigrants import OFFERED, SHARE
+from praxis_evolve.market.swarm.gossip import FANOUT, PERIOD, TOLD, VISITS
+from praxis_evolve.market.swarm.heads import Head, encoded, root
 from praxis_evolve.market.swarm.parts import ALL, Answer, compared, read, told
 from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.market.swarm.room import MOST_AUTHORS
@@ -60,6 +65,10 @@ class Constants:
     """Bytes of it in a SQLite file, with its genome, indexes and its line in the log."""
     taken: float
     """Seconds to look at it and to store it."""
+    looked: float = 0.0
+    """Seconds to read what its line of the log says, of which there are two, where it may go."""
+    headed: float = 0.0
+    """Seconds that an exchange takes for each author of whom there are records."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +76,21 @@ class Costs:
     """What a day costs a peer."""
 
     peers: int
+    islands: int
     records: float
     """Records that all make in a day."""
+    held: float
+    """Those of them that a peer comes to hold."""
     received: float
     """Bytes of records that come in a day."""
     compared: float
     """Bytes in a day that say who has what, both ways."""
+    visited: float
+    """Bytes in a day of what is offered to other islands and what they offer."""
     rate: float
-    """Bytes in a second of both."""
+    """Bytes in a second of all these."""
     cpu: float
-    """Seconds of a core in a day to look at records and to store them."""
+    """Seconds of a core in a day to look at records, to store them and to compare heads."""
     disk: float
     """Bytes on the disk after 30 days."""
     requests: float
@@ -110,12 +124,26 @@ def measured(folder: Path, *, count: int = 300) -> Constants:
         taken = time.process_time() - began
         if added != len(one.ids(RUN)):
             raise RuntimeError(f"{added} of {len(one.ids(RUN))} records were taken in")
+        began = time.process_time()
+        replicas[1].look()
+        looked = time.process_time() - began
     with _ledger(folder / "empty.db"):
         pass  # closing writes all into the file
     stored = (folder / "1.db").stat().st_size - (folder / "empty.db").stat().st_size
     return Constants(
-        record=len(few) / TOGETHER, stored=stored / added, taken=taken / added
+        record=len(few) / TOGETHER, stored=stored / added, taken=taken / added,
+        looked=looked / added, headed=_headed(),
     )  # fmt: skip
+
+
+def _headed(*, authors: int = 20_000) -> float:
+    """Return the seconds that who is asked for heads takes for each author."""
+    names = [hashlib.sha256(f"{number}".encode()).hexdigest() for number in range(authors)]
+    heads = {name: Head(9, 9, name) for name in names}
+    began = time.process_time()
+    root(heads)
+    told(heads, [ALL])
+    return (time.process_time() - began) / authors
 
 
 def compared_bytes(authors: int, differ: int) -> tuple[float, int]:
@@ -145,21 +173,31 @@ def compared_bytes(authors: int, differ: int) -> tuple[float, int]:
 
 
 def costs(
-    peers: int, constants: Constants, *, minutes: float = 5.0, repeated: float = 1.5
+    peers: int,
+    constants: Constants,
+    *,
+    minutes: float = 5.0,
+    repeated: float = 1.5,
+    islands: int = 1,
 ) -> Costs:
     """Return what a day costs each peer, where each record comes *repeated* times."""
     records = peers * DAY / (60 * minutes)
-    differ = records / DAY * PERIOD / FANOUT
+    held = records / islands + (records - records / islands) / SHARE
+    differ = held / DAY * PERIOD / FANOUT
     moved, requests = compared_bytes(peers, min(peers, max(1, round(differ))))
     same, _ = compared_bytes(1, 0)  # nothing but the question
     exchanges, some = 2 * FANOUT * DAY / PERIOD, min(1.0, differ)
-    received = records * constants.record * repeated
+    received = held * constants.record * repeated
     told_of = exchanges * (some * moved + (1 - some) * same)
+    visits = 0.0 if islands == 1 else 2 * DAY / PERIOD / VISITS
+    visited = visits * len(canonical.encode({"ids": ["0" * 64] * OFFERED, "island": 0}))
+    looks = 0.0 if islands == 1 else 2 * held * constants.looked
     return Costs(
-        peers=peers, records=records, received=received, compared=told_of,
-        rate=(received + told_of) / DAY, cpu=records * constants.taken,
-        disk=30 * records * constants.stored,
-        requests=exchanges / DAY * (1 + some * requests),
+        peers=peers, islands=islands, records=records, held=held, received=received,
+        compared=told_of, visited=visited, rate=(received + told_of + visited) / DAY,
+        cpu=held * constants.taken + looks + exchanges * peers * constants.headed,
+        disk=30 * held * constants.stored,
+        requests=(exchanges * (1 + some * requests) + 3 * visits) / DAY,
     )  # fmt: skip
 
 
@@ -167,9 +205,12 @@ def table(several: Sequence[Costs]) -> Iterator[str]:
     """Yield the costs as lines, with a column for each number of peers."""
     rows = {
         "peers": [f"{each.peers:,}" for each in several],
+        "islands": [f"{each.islands:,}" for each in several],
         "records a day": [f"{each.records:,.0f}" for each in several],
+        "of which a peer holds": [f"{each.held:,.0f}" for each in several],
         "MB of records a day": [f"{each.received / 1e6:,.1f}" for each in several],
         "MB of heads a day, both ways": [f"{each.compared / 1e6:,.1f}" for each in several],
+        "MB of offers a day, both ways": [f"{each.visited / 1e6:,.1f}" for each in several],
         "KB/s": [f"{each.rate / 1e3:,.2f}" for each in several],
         "core-seconds a day": [f"{each.cpu:,.1f}" for each in several],
         "GB on disk after 30 days": [f"{each.disk / 1e9:,.2f}" for each in several],
@@ -190,6 +231,7 @@ def options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     add = parser.add_argument
     add("--peers", type=int, nargs="+", default=[10, 100, 1000, 10_000, 100_000])
+    add("--island", type=int, default=1000, help="about how many peers make an island")
     add("--minutes", type=float, default=5.0, help="of an evaluation")
     add("--repeated", type=float, default=1.5, help="how often each record comes")
     return parser
@@ -203,10 +245,14 @@ def main() -> None:
     for name, value in vars(found).items():
         print(f"{name:10}{value:>12,.6g}")
     several = [
-        costs(peers, found, minutes=asked.minutes, repeated=asked.repeated) for peers in asked.peers
-    ]
+        costs(
+            peers, found, minutes=asked.minutes, repeated=asked.repeated,
+            islands=max(1, round(peers / asked.island)),
+        )
+        for peers in asked.peers
+    ]  # fmt: skip
     print(*table(several), sep="\n")
-    print(f"a peer takes records of {MOST_AUTHORS:,} authors at most")
+    print(f"a peer takes records of {MOST_AUTHORS:,} authors of its island at most")
 
 
 if __name__ == "__main__":

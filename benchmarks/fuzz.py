@@ -42,6 +42,7 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.claims import Claims
 from praxis_evolve.market.errors import RecordError, StoreError
 from praxis_evolve.market.identity_key import Identity
+from praxis_evolve.market.islands import Islands
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.record import parse
 from praxis_evolve.market.swarm import frames, heads, joining, replica
@@ -51,8 +52,10 @@ from praxis_evolve.market.swarm.directory import FIND, PING, STORE, Directory
 from praxis_evolve.market.swarm.flights import Flights
 from praxis_evolve.market.swarm.gossip import Gossip
 from praxis_evolve.market.swarm.hive import dht
+from praxis_evolve.market.swarm.migration import METHOD, Migration
 from praxis_evolve.market.swarm.parts import ALL
 from praxis_evolve.market.swarm.peer_key import PeerKey
+from praxis_evolve.market.swarm.refused import Refused
 from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.market.swarm.transport import FRAME, Contact, Handler, TransportError
 from praxis_evolve.market.swarm.validator import Shards, Validator, sign
@@ -176,6 +179,16 @@ class _Wire:
         """Nothing was started."""
 
 
+class _Abroad(_Wire):
+    """The same, where all are of another island: they offer ``names``, and give ``records``."""
+
+    async def ask(
+        self, peer: str, method: str, request: bytes, *, deadline: float = 10.0
+    ) -> AsyncGenerator[bytes]:
+        del peer, method, deadline
+        yield self.answers["names" if b'"ids":null' in request else "records"]
+
+
 def targets(folder: Path, loop: asyncio.AbstractEventLoop, stack: ExitStack) -> list[Target]:
     """Return all targets; *folder* takes their files and *stack* what is to be closed."""
     ran = loop.run_until_complete
@@ -194,6 +207,7 @@ def targets(folder: Path, loop: asyncio.AbstractEventLoop, stack: ExitStack) -> 
         Target("announcement", sample.boards, sample.board),
         *sample.served(ran),
         *sample.answered(ran),
+        *sample.migrating(ran),
         Target("claim", sample.claims, sample.claim, (RecordError,), 0.5),
     ]  # fmt: skip
 
@@ -350,6 +364,41 @@ class _Sample:
                 for name, valid in self.answers.items()
             ),
             Target("reads announced", self.said, announced),
+        ]
+
+    def migrating(self, ran: Callable[[Coroutine[Any, Any, object]], object]) -> list[Target]:
+        """Return a target for what other islands ask for, and for each of their answers."""
+        wire, author = _Abroad(), "ab" * 32
+        several = (Islands(self.run, number) for number in range(2, 100))
+        islands = next(i for i in several if i.of(author) != i.of(self.identity.author))
+        claims = Claims(MANIFEST, SPACE)
+        shore = LedgerReplica(self.ledger, RUN, author, claims, islands.count)
+        migration = Migration(wire, shore, islands=islands, author=author)
+        ids, island = [canonical.digest(body) for body in self.bodies], islands.of(author)
+        names = [
+            canonical.encode({"ids": some, "island": (island + 1) % islands.count})
+            for some in (ids, [])
+        ]
+        there = islands.of(self.identity.author)
+        lacked = canonical.encode({"ids": [*ids, "ff" * 32], "island": there})
+        plain = {"names": lacked, "records": canonical.encode({"genomes": [], "records": []})}
+
+        def answered(kind: str) -> Callable[[bytes], object]:
+            def feed(data: bytes) -> object:
+                wire.answers = {**plain, kind: data}
+                return ran(migration.fetch("other", Refused(), 0.0))
+
+            return feed
+
+        def served(data: bytes) -> object:
+            return ran(_drained(wire.handlers[METHOD]("caller", data)))
+
+        asks = [canonical.encode({"ids": some, "run": self.run}) for some in (None, ids)]
+        refusals = TransportError, RecordError
+        return [
+            Target(f"serves {METHOD}", asks, served, REFUSING, 0.5),
+            Target("reads names", names, answered("names"), refusals, 0.5),
+            Target("reads migrants", self.batches, answered("records"), refusals, 0.5),
         ]
 
     def _gossip(self, wire: _Wire) -> Gossip:

@@ -1,6 +1,7 @@
 """How a swarm does that is larger than anybody's home.
 
     python benchmarks/scale.py simulated --peers 1000 --seed 1
+    python benchmarks/scale.py simulated --peers 3000 --islands 3 --seed 1
     python benchmarks/scale.py real --peers 60
 
 ``simulated`` runs peers with real ledgers and signatures in one process and in virtual time; two
@@ -28,6 +29,7 @@ def options() -> argparse.ArgumentParser:
     add("--records", type=int, help="how many are published; one for each peer if not given")
     add("--seconds", type=float, default=120.0, help="virtual seconds in which they are published")
     add("--churn", type=float, default=2.0, help="virtual seconds between kills, joins, partitions")
+    add("--islands", type=int, default=1, help="each of which holds its own records")
     add = which.add_parser("real").add_argument
     add("--peers", type=int, default=60)
     add("--seed", type=int, default=0)
@@ -41,8 +43,9 @@ def main() -> None:
     if asked.which == "simulated":
         records = asked.peers if asked.records is None else asked.records
         found: object = simulated(
-            asked.peers, seed=asked.seed, records=records, seconds=asked.seconds, churn=asked.churn
-        )
+            asked.peers, seed=asked.seed, records=records, seconds=asked.seconds,
+            churn=asked.churn, islands=asked.islands,
+        )  # fmt: skip
     else:
         with TemporaryDirectory() as folder:
             found = real(asked.peers, kills=asked.kills, seed=asked.seed, folder=Path(folder))

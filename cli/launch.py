@@ -268,5 +268,6 @@ def _manifest(
         shares=settings.shares,
         screen=settings.screen,
         inherit=settings.inherit,
+        islands=settings.islands,
         seconds=float(chosen.seconds),
     )

@@ -66,6 +66,14 @@ LISTEN = Annotated[
         rich_help_panel=SWARM,
     ),
 ]
+ISLANDS = Annotated[
+    int | None,
+    typer.Option(
+        help="Parts of the swarm, each holding its own records and the best of the others: about "
+        "one for each thousand peers, fixed with the run. [1]",
+        rich_help_panel=SWARM,
+    ),
+]
 GPUS = Annotated[
     str | None,
     typer.Option(metavar="N[,N...]", help="Use only these GPUs, such as 0,2; all unless given."),

@@ -18,6 +18,7 @@ from .options import (
     GPUS,
     HOURS,
     IDLE,
+    ISLANDS,
     LISTEN,
     MAX_EVALS,
     MEMORY_LIMIT,
@@ -164,6 +165,7 @@ def run(
     listen: LISTEN = None,
     announce: ANNOUNCE = None,
     upnp: UPNP = False,
+    islands: ISLANDS = None,
     name: Annotated[
         str | None, typer.Option(help="Name of the run. \\[drawn]", rich_help_panel=OUTPUT)
     ] = None,
@@ -187,6 +189,7 @@ def run(
         "objectives": objectives or None, "limit": limit or None,
         "reference": reference or None,
         "search": search, "shares": shares, "screen": screen, "inherit": inherit,
+        "islands": islands,
         "seed": seed, "history": history, "genome": genome or None,
         "prior": prior or None,
         "text": text, "size": size, "rungs": rungs, "device": device, "workers": workers,

@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from ..market.islands import MOST as MOST_ISLANDS
 from .conditions import parse_hours, parse_span
 from .errors import CliError, Code
 
@@ -64,6 +65,7 @@ class RunSettings(BaseModel):
     genome: tuple[str, ...] = ()
     prior: tuple[str, ...] = ()
     inherit: bool = False
+    islands: int = Field(default=1, ge=1, le=MOST_ISLANDS)
     text: str | None = None
     size: Literal["auto", "demo", "small", "medium", "large"] = "auto"
     rungs: tuple[int, ...] = ()

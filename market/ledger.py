@@ -374,7 +374,7 @@ class Ledger:
         several = list({(record.id, record.signature): record for record in received}.values())
         digest, refused = self.run(run).digest, list[str]()
         fresh = list[Record]()
-        known = self._stored(run, {record.id for record in several})
+        known = self.stored(run, {record.id for record in several})
         for record in sorted(several, key=lambda r: (r.author, r.seq, r.id)):
             if record.id in known:
                 continue
@@ -417,7 +417,7 @@ class Ledger:
         known = self._reader.alike(connection, run, own, result)
         return any(content_of(each.result) == content_of(result) for each in known)
 
-    def _stored(self, run: str, ids: Collection[str]) -> set[str]:
+    def stored(self, run: str, ids: Collection[str]) -> set[str]:
         """Return which of these records are in the store."""
         several, found = list(ids), set[str]()
         with self.store.reading() as connection:

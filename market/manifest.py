@@ -16,6 +16,7 @@ from ..genome.space import Limits, Space
 from ..genome.traits import Trait
 from ..search.looks import REPLICAS as LOOKS
 from .errors import StoreError
+from .islands import MOST as MOST_ISLANDS
 
 FORMAT = 5
 """Format 1 had no sources, format 2 nothing of what stands here after them up to ``screen``, 3 no
@@ -58,7 +59,8 @@ class Manifest:
     kept. ``genomes`` are texts of the user's own by name, which go before them. ``memory_bytes`` is
     the most that a finalist may have taken, as measured. ``reference`` has a value of each of
     several objectives, which hypervolumes are taken from; runs of earlier formats have none.
-    ``priors`` are what is expected of traits, by ``slot=value``.
+    ``priors`` are what is expected of traits, by ``slot=value``. ``islands`` are the parts of its
+    swarm, each of which holds the records of its own authors; a run of one does not say so.
     """
 
     program: str
@@ -99,6 +101,7 @@ class Manifest:
     reference: tuple[float, ...] = ()
     genomes: Mapping[str, str] = field(default_factory=dict[str, str])
     priors: Mapping[str, float] = field(default_factory=dict[str, float])
+    islands: int = 1
     format: int = FORMAT
 
     @property
@@ -179,6 +182,7 @@ class Manifest:
         return {
             name: list(value) if isinstance(value, tuple) else value  # pyright: ignore
             for name, value in asdict(self).items()
+            if name != "islands" or value != 1
         }
 
     @staticmethod
@@ -186,8 +190,9 @@ class Manifest:
         """Return the manifest that ``to_dict`` wrote.
 
         Raises:
-            StoreError: it is of another format.
+            StoreError: it is of another format, or has no number of islands.
         """
+        values = {"islands": 1, **values}
         if values.get("format") in range(1, FORMAT):
             values = {**_ADDED, **values, "format": FORMAT}
         known = {one.name for one in fields(Manifest)}
@@ -195,6 +200,11 @@ class Manifest:
             raise StoreError(
                 f"the run's manifest has the format {values.get('format')!r}, but this program "
                 f"reads {FORMAT}; use the version of praxis-evolve that started the run"
+            )
+        if values["islands"] not in range(1, MOST_ISLANDS + 1):
+            raise StoreError(
+                f"the run's manifest says {values['islands']!r} islands; there are 1 to "
+                f"{MOST_ISLANDS}"
             )
         read = {
             name: tuple(cast("list[Any]", value)) if isinstance(value, list) else value

@@ -4,12 +4,17 @@ A peer compares heads with two others now and then, pulls what it lacks and push
 (Demers et al. 1987, Epidemic Algorithms for Replicated Database Maintenance). A new record of its
 own goes out at once; it is acknowledged when two others hold it. All is opened by the caller, so it
 works behind a router at home, too. Who is there is learned from announcements and from each answer.
+
+In a run of several islands (``islands``) all of this is among those who live on one. Who lives
+elsewhere tells of others, and is asked for migrants now and then (``migration``).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+import math
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
@@ -17,8 +22,10 @@ from random import Random
 from .. import canonical, fields
 from ..errors import RecordError
 from . import message
-from .heads import AUTHORS, NONE, Heads, decoded, encoded, lacking, root
+from .asking import only_frame
+from .heads import AUTHORS, NONE, Heads, decoded, encoded, lacking, nobody, root
 from .limits import Buckets
+from .migration import Migration
 from .parts import ALL, ROOM, Answer, compared, prefix_of, read, told
 from .refused import Refused
 from .replica import Received, Replica
@@ -49,7 +56,15 @@ WHOLE = 120.0
 """The most seconds of an exchange; what came by then is kept."""
 
 UNHEARD = 3
-"""How often a peer that others told of may fail before it is forgotten, if it never answered."""
+"""How often a peer that others told of may fail before it is forgotten, if it never answered or
+lives on another island, where there are more.
+"""
+
+VISITS = 30
+"""In one of so many rounds a peer of another island is asked for migrants."""
+
+SCOUTS = 2
+"""How many of the peers that an answer tells of may live elsewhere than who asks."""
 
 HEADS = 1 << 20
 """The most bytes of heads."""
@@ -78,8 +93,8 @@ class Tally:
 @dataclass
 class _Known:
     """What is known of another peer: when it answered, how often it failed since, and until when it
-    is left alone, in seconds of the loop; how many of this peer's own records it holds; and what it
-    announced last.
+    is left alone, in seconds of the loop; how many of this peer's own records it holds; what it
+    announced last; and on which island it lives, as it said itself.
     """  # noqa: D205
 
     contact: Contact
@@ -90,6 +105,7 @@ class _Known:
     refused: Refused = field(default_factory=Refused)  # of what it has
     declined: Refused = field(default_factory=Refused)  # by it
     said: bytes = b""
+    island: int | None = None
 
 
 class Gossip:
@@ -101,6 +117,7 @@ class Gossip:
         author: this peer's key, whose new records go out at once.
         rng: all chance.
         period: seconds between rounds.
+        migration: what goes between islands, None in a run of one.
     """
 
     def __init__(
@@ -111,10 +128,11 @@ class Gossip:
         author: str,
         rng: Random,
         period: float = PERIOD,
+        migration: Migration | None = None,
     ) -> None:
         self.tally = Tally()
         self._transport, self._replica, self._author = transport, replica, author
-        self._rng, self._period = rng, period
+        self._rng, self._period, self._migration = rng, period, migration
         self._known: dict[str, _Known] = {}
         self._pushers = Buckets(*PUSHED)
         transport.serve("heads", self._heads)
@@ -160,8 +178,8 @@ class Gossip:
                 self._known[name].rests = 0.0
 
     def some(self, most: int) -> list[str]:
-        """Return at most so many peers that may answer now, at random."""
-        return self._chosen(most)
+        """Return at most so many peers of this island that may answer now, at random."""
+        return self._chosen(most, self._near())
 
     def hear_of(self, peer: str) -> None:
         """Note that there is a peer of that name."""
@@ -171,7 +189,12 @@ class Gossip:
         """Pull what this peer lacks from another and push what that lacks; return whether it went.
 
         A peer that cannot be reached, or whose answers are no answers, is left alone for a while.
+        With one of another island nothing is exchanged but who is there.
         """
+        return await self._talked(peer, self._exchange)
+
+    async def _talked(self, peer: str, talk: Callable[[str, _Known], Awaitable[None]]) -> bool:
+        """Talk with a peer and return whether it went; where it did not, leave it alone."""
         self._hear_of(Contact(peer))
         known = self._known.get(peer)
         if known is None:
@@ -179,11 +202,11 @@ class Gossip:
         self.tally.exchanges += 1
         try:
             async with asyncio.timeout(WHOLE):
-                await self._exchange(peer, known)
+                await talk(peer, known)
         except (TransportError, RecordError, TimeoutError):
             self.tally.failures += 1
             known.failed += 1
-            if known.answered is None and known.failed >= UNHEARD:
+            if known.failed >= UNHEARD and (known.answered is None or self._is_abroad(known)):
                 self._known.pop(peer, None)
             first, longest = PATIENCE
             patience = min(longest, first * 2 ** min(known.failed - 1, 20))
@@ -197,25 +220,31 @@ class Gossip:
     async def _exchange(self, peer: str, known: _Known) -> None:
         mine = self._replica.heads()
         theirs = await self._theirs(peer, mine)
+        if self._is_abroad(known):
+            return
         passed = known.refused.at(self._now())
-        if wanted := {author for author, _ in lacking(theirs, mine)} - passed:
+        if wanted := {author for author, _ in self._lacking(theirs, mine)} - passed:
             junk = await self._pulled(peer, sorted(wanted), mine)
             mine = self._replica.heads()
             # of whom it still has more; what was refused may name no author
-            short = wanted & {author for author, _ in lacking(theirs, mine)} if junk else set[str]()
+            short = (
+                wanted & {author for author, _ in self._lacking(theirs, mine)}
+                if junk
+                else set[str]()
+            )
             known.refused.note(short, wanted - short, self._now())
             if junk > JUNK:
                 raise TransportError(f"peer {peer} sent {junk} records that were refused")
         passed = known.declined.at(self._now()) & mine.keys() - {self._author}
         given = {**theirs, **{author: mine[author] for author in passed}}
-        declined = await self._pushed(peer, given) if any(lacking(mine, given)) else 0
+        declined = await self._pushed(peer, given) if any(self._lacking(mine, given)) else 0
         own = mine.get(self._author)
         if not declined:
             known.declined.note((), mine.keys() - passed, self._now())
             known.holds = max(known.holds, 0 if own is None else own.upto)
         else:  # what it has now it says itself
             theirs = await self._theirs(peer, mine)
-            short = {author for author, _ in lacking(mine, theirs)}
+            short = {author for author, _ in self._lacking(mine, theirs)}
             known.declined.note(short - passed, mine.keys() - short, self._now())
             held = theirs.get(self._author)
             known.holds = max(known.holds, 0 if held is None else held.upto)
@@ -223,12 +252,26 @@ class Gossip:
                 known.answered = self._now()  # it is there, and left alone longer each time
                 raise TransportError(f"peer {peer} refused {declined} records")
 
+    async def _visit(self, peer: str, known: _Known) -> None:
+        """Hear of those whom a peer of another island knows, and fetch migrants."""
+        await self._theirs(peer, self._replica.heads())
+        if self._migration is None or not self._is_abroad(known):
+            return
+        visit = await self._migration.fetch(peer, known.refused, self._now())
+        known.island = visit.island
+        self.tally.added += visit.added
+        self.tally.refused += visit.refused
+
     async def _theirs(self, peer: str, mine: Heads) -> Heads:
-        """Return another's heads, and hear of those that it knows."""
+        """Return another's heads, and hear of those that it knows.
+
+        Those of one of another island are not compared: it has what is *mine*, as it were.
+        """
         answer = await self._told(peer, [ALL], root(mine))
+        self._lives(peer, answer)
         for one in fields.sequence(answer["peers"], "peers", TOLD):
             self._hear_of(_contact(one))
-        if answer["heads"] is None:
+        if answer["heads"] is None or self._is_abroad(self._known.get(peer)):
             return mine
 
         async def ask(prefixes: Sequence[str]) -> Answer:
@@ -241,9 +284,9 @@ class Gossip:
         self, peer: str, prefixes: Sequence[str], mine: str | None
     ) -> Mapping[str, object]:
         """Return what another tells of parts; with the root of *mine*, whether it has the same."""
-        asked = canonical.encode({"parts": prefixes, "root": mine, "run": self._replica.run})
-        answer = await self._one(peer, "heads", asked)
-        return message.read(answer, ("heads", "parts", "peers"), limit=HEADS)
+        asked = {"parts": prefixes, "root": mine, "run": self._replica.run, **self._home()}
+        answer = await only_frame(self._transport, peer, "heads", canonical.encode(asked))
+        return message.read(answer, ("heads", "parts", "peers", *self._home()), limit=HEADS)
 
     async def _pulled(self, peer: str, wanted: Sequence[str], mine: Heads) -> int:
         """Pull what is new of some authors, and return how many records were refused.
@@ -270,38 +313,31 @@ class Gossip:
         """Push what another lacks and return how many records it refused."""
         refused = 0
         for batch in self._replica.lacking(theirs):
-            said = await self._one(peer, "push", batch)
+            said = await only_frame(self._transport, peer, "push", batch)
             answer = message.read(said, ("added", "refused"), limit=HEADS)
             self.tally.pushed += fields.whole(answer["added"], "added")
             refused += fields.whole(answer["refused"], "refused")
         return refused
-
-    async def _one(self, peer: str, method: str, request: bytes) -> bytes:
-        """Return the only frame of an answer."""
-        found: bytes | None = None
-        async for frame in self._transport.ask(peer, method, request):
-            if found is not None:
-                raise TransportError(f"peer {peer} answered {method} with several frames, not one")
-            found = frame
-        if found is None:
-            raise TransportError(f"peer {peer} answered {method} with nothing")
-        return found
 
     # ---------------------------------------------------------------------------- answering
 
     async def _heads(self, caller: str, request: bytes) -> AsyncIterator[bytes]:
         """Answer with this peer's heads of the parts that are asked for, or the parts in them.
 
-        Who says the root of its own heads is told of other peers, too, and no heads if it has them.
+        Who says the root of its own heads is told of other peers, too, and no heads if it has them
+        or lives on another island.
         """
         self._hear_of(Contact(caller))
-        found, mine = self._of_run(request, ("parts", "root", "run")), self._replica.heads()
+        found = self._of_run(request, ("parts", "root", "run", *self._home()))
+        self._lives(caller, found)
+        mine = self._replica.heads()
         several = {prefix_of(one) for one in fields.sequence(found["parts"], "parts", ROOM)}
         same, others = False, list[Contact]()
         if found["root"] is not None:
             same = fields.hexadecimal(found["root"], "root", 64) == root(mine)
             others = self._others(caller)
-        answer = told(mine, () if same else sorted(several))
+        same = same or self._is_abroad(self._known.get(caller))
+        answer = told(mine, () if same else sorted(several)) | self._home()
         answer["peers"] = [[each.peer, list(each.addresses)] for each in others]
         yield canonical.encode({**answer, "heads": None} if same else answer)
 
@@ -333,14 +369,21 @@ class Gossip:
         return found
 
     def _others(self, caller: str) -> list[Contact]:
-        """Return some peers that answered not long ago."""
+        """Return some peers that answered not long ago, most of them of the caller's island."""
         since = self._now() - RECENT
         recent = [
-            known.contact
+            known
             for name, known in sorted(self._known.items())
-            if name != caller and known.answered is not None and known.answered >= since
+            if name != caller and (self._is_abroad(known) or _answered(known) >= since)
         ]
-        return self._rng.sample(recent, min(TOLD, len(recent)))
+        asks = self._known.get(caller)
+        if self._migration is None or asks is None:
+            return [one.contact for one in self._rng.sample(recent, min(TOLD, len(recent)))]
+        beside = [one for one in recent if one.island == asks.island]
+        others = [one for one in recent if one.island != asks.island]
+        near = self._rng.sample(beside, min(TOLD - SCOUTS, len(beside)))
+        far = self._rng.sample(others, min(SCOUTS, len(others)))
+        return [one.contact for one in (*near, *far)]
 
     # ------------------------------------------------------------------------------- rounds
 
@@ -348,7 +391,20 @@ class Gossip:
         while True:
             await asyncio.sleep(self._period * self._rng.uniform(0.8, 1.2))
             await self._listen()
-            await asyncio.gather(*map(self.exchange, self._chosen(FANOUT)))
+            await asyncio.gather(*map(self.exchange, self._chosen(FANOUT)), self._migrate())
+
+    async def _migrate(self) -> None:
+        """Now and then ask a peer of another island, each island as often, for what it offers."""
+        if self._migration is None:
+            return
+        self._migration.look()
+        ready = defaultdict[int, list[str]](list)
+        for name, known in sorted(self._known.items()):
+            if known.island is not None and self._is_abroad(known) and known.rests <= self._now():
+                ready[known.island].append(name)
+        if ready and self._rng.random() * VISITS < 1:
+            island = self._rng.choice(sorted(ready))
+            await self._talked(self._rng.choice(ready[island]), self._visit)
 
     async def _announcing(self) -> None:
         while True:
@@ -361,7 +417,7 @@ class Gossip:
         while True:
             own = self._replica.heads().get(self._author)
             if own is not None and self.acknowledged < own.upto:
-                lacking = [n for n, each in sorted(self._known.items()) if each.holds < own.upto]
+                lacking = [name for name in self._near() if self._known[name].holds < own.upto]
                 await asyncio.gather(*map(self.exchange, self._chosen(FANOUT, lacking)))
             await asyncio.sleep(LOOK * self._rng.uniform(0.8, 1.2))
 
@@ -373,41 +429,86 @@ class Gossip:
                 if name in self._known and self._known[name].said == said[name]:
                     continue
                 with suppress(RecordError):
-                    found = message.read(said[name], ("addresses", "run"), limit=HEADS)
+                    fields_of = ("addresses", "run", *self._home())
+                    found = message.read(said[name], fields_of, limit=HEADS)
                     if found["run"] == self._replica.run[:16]:
                         self._hear_of(_contact([name, found["addresses"]]))
+                        self._lives(name, found)
                         if name in self._known:
                             self._known[name].said = said[name]
 
     def _said(self) -> bytes:
         addresses = list(self._transport.me.addresses[:3])
-        return canonical.encode({"run": self._replica.run[:16], "addresses": addresses})
+        said = {"run": self._replica.run[:16], "addresses": addresses}
+        return canonical.encode({**said, **self._home()})
+
+    def _home(self) -> dict[str, object]:
+        """Return what this peer says of where it lives: nothing in a run of one island."""
+        return {} if self._migration is None else {"island": self._migration.island}
+
+    def _lives(self, peer: str, said: Mapping[str, object]) -> None:
+        """Note where a peer says that it lives.
+
+        That may be false, and is nothing but a hint with whom to exchange what.
+        """
+        if self._migration is not None and peer in self._known:
+            self._known[peer].island = self._migration.read(said["island"])
+
+    def _is_abroad(self, known: _Known | None) -> bool:
+        """Whether a peer lives on another island, as far as that is known."""
+        if self._migration is None or known is None:
+            return False
+        return known.island not in (None, self._migration.island)
+
+    def _near(self) -> list[str]:
+        """Return the peers that live on this island, or of whom that is not known, sorted."""
+        return [name for name, each in sorted(self._known.items()) if not self._is_abroad(each)]
 
     def _chosen(self, most: int, among: Sequence[str] | None = None) -> list[str]:
-        """Return some peers that are not left alone now, at random."""
+        """Return some peers that are not left alone now, at random.
+
+        Unless told *among* whom, those of this island; who knows none here asks those elsewhere.
+        """
         now = self._now()
-        ready = [
-            name
-            for name in (sorted(self._known) if among is None else among)
-            if self._known[name].rests <= now
-        ]
+        near = self._near() if among is None else among
+        if among is None and not any(self._known[each].answered is not None for each in near):
+            near = sorted(self._known)
+        ready = [name for name in near if self._known[name].rests <= now]
         tried = [name for name in ready if self._known[name].answered is not None]
         chosen = self._rng.sample(tried, min(most, len(tried)))
         hearsay = [name for name in ready if self._known[name].answered is None]
         # of those that never answered one a round is tried, so invented ones starve nobody
         return chosen + self._rng.sample(hearsay, min(1 if chosen else most, len(hearsay)))
 
+    def _lacking(self, mine: Heads, theirs: Heads) -> Iterator[tuple[str, int]]:
+        """Yield of whom *theirs* lacks records of *mine*, and from which place on."""
+        migration = self._migration
+        return lacking(mine, theirs, nobody if migration is None else migration.is_foreign)
+
     def _hear_of(self, contact: Contact) -> None:
         if contact.peer == self._transport.me.peer:
             return
         known = self._known.get(contact.peer)
+        if known is None and len(self._known) >= AUTHORS:
+            self._make_room()
         if known is None and len(self._known) < AUTHORS:
             self._known[contact.peer] = _Known(contact)
         elif known is not None and contact.addresses:
             known.contact = contact
 
+    def _make_room(self) -> None:
+        """Forget a peer of another island, the one that answered longest ago, if there are many."""
+        abroad = [name for name, each in sorted(self._known.items()) if self._is_abroad(each)]
+        if len(abroad) > AUTHORS // 4:
+            del self._known[min(abroad, key=lambda name: _answered(self._known[name]))]
+
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
+
+
+def _answered(known: _Known) -> float:
+    """Return when a peer answered last, long ago if it never did."""
+    return -math.inf if known.answered is None else known.answered
 
 
 def _contact(value: object) -> Contact:

@@ -27,6 +27,7 @@ from ...evaluator.job import WEIGHTS, received_name
 from ..claims import Claims
 from ..errors import StoreError
 from ..identity_key import Identity
+from ..islands import Islands
 from ..ledger import Ledger
 from ..manifest import Manifest
 from .blobs import serve_blobs
@@ -34,6 +35,7 @@ from .commitments import Commitments, Withheld, spreading
 from .flights import Flights, key_from
 from .gossip import FANOUT, LOOK, Gossip
 from .joining import found_in, join_run, write_manifest
+from .migration import Migration
 from .orders import Order
 from .p2p import Network, P2PTransport
 from .parent import Parent
@@ -190,8 +192,17 @@ async def _gossip(
         ledger, settings.run, author,
         hold=lambda: spreads() + settings.period if gossip.peers else 0.0,
     )  # fmt: skip
-    replica = LedgerReplica(ledger, settings.run, author, claims, out=lambda: withheld.out)
-    gossip = Gossip(transport, replica, author=author, rng=Random(), period=settings.period)
+    replica = LedgerReplica(
+        ledger, settings.run, author, claims, manifest.islands, out=lambda: withheld.out
+    )
+    migration = None
+    if manifest.islands > 1:
+        islands = Islands(settings.digest, manifest.islands)
+        migration = Migration(transport, replica, islands=islands, author=author)
+    gossip = Gossip(
+        transport, replica, author=author, rng=Random(), period=settings.period,
+        migration=migration,
+    )  # fmt: skip
     commitments = Commitments(
         ledger, settings.run, author, spreads=spreads, in_touch=gossip.in_touch
     )
@@ -205,7 +216,8 @@ async def _gossip(
         tasks.create_task(gossip.run())
         tasks.create_task(flights.run())
         tasks.create_task(_let_out(withheld))
-        tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT]))
+        others = 0 if migration is None else FANOUT
+        tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT], others))
         while True:
             for peer in transport.neighbours:
                 gossip.hear_of(peer)
@@ -232,9 +244,13 @@ async def _let_out(withheld: Withheld) -> None:
         await asyncio.sleep(LOOK)
 
 
-async def _catch_up(gossip: Gossip, peers: Sequence[str]) -> None:
-    """Exchange with the first peers at once: who joins is not to repeat what they did."""
+async def _catch_up(gossip: Gossip, peers: Sequence[str], others: int) -> None:
+    """Exchange with the first peers at once: who joins is not to repeat what they did.
+
+    They may live on another island, so that many others whom they told of are asked, too.
+    """
     met = [await gossip.exchange(peer) for peer in peers]
+    met += [await gossip.exchange(peer) for peer in gossip.some(others)]
     say("caught_up", peers=sum(met))
 
 

@@ -30,7 +30,7 @@ STEP = 2
 ROOM = 1000
 """The most heads that an answer is asked for; four parts count as one, for all in a frame."""
 
-ASKED = 64
+ASKED = 256
 """How often a peer is asked for parts before it is held to have no end of them."""
 
 _CUT = 16  # digits of a digest: who finds two equal ones hides nothing but records of its own

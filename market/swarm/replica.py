@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -12,17 +12,23 @@ from ...genome.text import to_json
 from .. import canonical, fields
 from ..claims import Check
 from ..errors import RecordError
+from ..islands import Islands
 from ..ledger import Ledger
 from ..record import Record, parse
+from ..weighed import PAGE, named, weighed
 from . import message
-from .heads import NONE, Head, Heads, head_of, lacking
-from .room import Room
+from .emigrants import Emigrants
+from .heads import NONE, Head, Heads, head_of, lacking, missing
+from .room import Room, foreign_room
 from .transport import FRAME
 
 _BATCH = ("genomes", "records")
 
 ENTRIES = 1024
 """The most genomes, and the most records, of a batch."""
+
+PAGES = 2
+"""How many pages of the log are read at a look."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +68,40 @@ class LedgerReplica:
     """The records of one run in a ledger.
 
     ``author`` is this peer's own key, whose records count fully; ``check`` says what is wrong with
-    others'; ``out`` is how many of the first own records others may have, None for all.
+    others'. ``islands`` is how many the run has: of the author's own all records are here, of the
+    others some, which have a room apart. ``out`` is how many of the first own records others may
+    have, None for all.
     """
 
     ledger: Ledger
     name: str
     author: str
     check: Check
+    islands: int = 1
     out: Callable[[], int | None] = lambda: None
     run: str = field(init=False)
     _mine: tuple[int, Head] = field(default=(0, NONE), init=False)
     """The head of so many own records."""
     _known: dict[str, Head] = field(default_factory=dict[str, Head], init=False)
     _room: Room = field(init=False)
+    _abroad: Room = field(init=False)
     _read: int = field(default=0, init=False)  # lines of the log that are in what is known
+    _emigrants: Emigrants = field(init=False)
+    _looked: int = field(default=0, init=False)  # lines of the log that are in what is offered
+    _is_behind: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         self.run = self.ledger.run(self.name).digest
         sizes = self.ledger.sizes(self.name)
-        self._room = Room({author: sizes[author] for author in sizes if author != self.author})
+        others = {author: sizes[author] for author in sizes if author != self.author}
+        foreign = {each: others.pop(each) for each in list(others) if self._is_foreign(each)}
+        self._room, self._abroad = Room(others), foreign_room(foreign)
+        self._emigrants = Emigrants(lambda author: not self._is_foreign(author))
+
+    def _is_foreign(self, author: str) -> bool:
+        """Whether an author lives on another island."""
+        islands = Islands(self.run, self.islands)
+        return islands.of(author) != islands.of(self.author)
 
     def heads(self) -> Heads:
         """Return in brief what is here; only authors of whom the log tells more are read."""
@@ -106,31 +127,73 @@ class LedgerReplica:
 
         So its name is the first that it brings, for which there is room where there is for any.
         """
-        several = dict(lacking(self.heads(), theirs))
+        several = dict(lacking(self.heads(), theirs, self._is_foreign))
         own = {author: several.pop(author) for author in (self.author,) if author in several}
-        yield from self._batches(own)
-        yield from self._batches(several)
+        yield from self._batches(own, theirs)
+        yield from self._batches(several, theirs)
 
-    def _batches(self, several: Mapping[str, int]) -> Iterator[bytes]:
+    def _batches(self, several: Mapping[str, int], theirs: Heads) -> Iterator[bytes]:
         """Yield batches of the records of authors, of each from a place on."""
-        batch, out = _Batch(), self.out()
-        for author, since in several.items():
-            for record, text in self.ledger.entries(self.name, author, since=since):
-                if author == self.author and out is not None and record.seq >= out:
-                    break
-                if (full := batch.add(record, text)) is not None:
-                    yield full
-        if batch.records:
-            yield batch.encoded()
+        yield from _batched(
+            entry
+            for author, since in several.items()
+            for entry in self._entries(author, since, theirs.get(author, NONE))
+            if self._is_out(entry[0])
+        )
 
-    def receive(self, batch: bytes, sender: str = "") -> Received:
-        """Add what is sound in a batch, and for which there is room."""
+    def _entries(self, author: str, since: int, other: Head) -> Iterator[tuple[Record, str]]:
+        """Return what a peer lacks of an author; of one elsewhere no more, where that is clear."""
+        if other.records and self._is_foreign(author):
+            ids = missing(self.ledger.places(self.name, author), other)
+            if ids is not None:
+                return named(self.ledger.store, self.name, ids)
+        return self.ledger.entries(self.name, author, since=since)
+
+    def _is_out(self, record: Record) -> bool:
+        """Whether others may have a record: some own ones are held back."""
+        out = self.out()
+        return record.author != self.author or out is None or record.seq < out
+
+    def look(self) -> None:
+        """Read on in the log what is believed, some pages of it."""
+        for _ in range(PAGES):
+            page = weighed(self.ledger.store, self.name, self._looked)
+            self._emigrants.hear(page)
+            self._looked = page[-1].place + 1 if page else self._looked
+            self._is_behind = len(page) == PAGE
+            if not self._is_behind:
+                break
+
+    def emigrants(self) -> Sequence[str]:
+        """Return the ids of what is offered to other islands, nothing until all is read."""
+        return () if self._is_behind else self._emigrants.best()
+
+    def named(self, ids: Collection[str]) -> Iterator[bytes]:
+        """Yield batches of the records of these ids, as far as they are here."""
+        found = named(self.ledger.store, self.name, ids)
+        yield from _batched(entry for entry in found if self._is_out(entry[0]))
+
+    def lacked(self, ids: Collection[str]) -> Sequence[str]:
+        """Return which of these ids are not here."""
+        here = self.ledger.stored(self.name, ids)
+        return [name for name in ids if name not in here]
+
+    def receive(
+        self, batch: bytes, sender: str = "", *, only: Callable[[Record], str | None] | None = None
+    ) -> Received:
+        """Add what is sound in a batch, for which there is room, and of which *only* says nothing.
+
+        *only* may say what is wrong with a record for whoever asked for it.
+        """
         genomes, records, refused = decoded(batch)
         lengths = dict[str, int]()
 
         def check(record: Record, genome: Genome) -> str | None:
-            return self.check(record, genome) or self._no_room(
-                record, length(record, genome), sender
+            problem = None if only is None else only(record)
+            return (
+                problem
+                or self.check(record, genome)
+                or self._no_room(record, length(record, genome), sender)
             )
 
         def length(record: Record, genome: Genome) -> int:
@@ -145,7 +208,8 @@ class LedgerReplica:
         """Say why there is no room for a record with a genome of that length, None if there is."""
         if record.author == self.author:
             return None
-        return self._room.take(record.author, len(record.body) + length, sender)
+        room = self._abroad if self._is_foreign(record.author) else self._room
+        return room.take(record.author, len(record.body) + length, sender)
 
 
 class _Batch:
@@ -173,6 +237,16 @@ class _Batch:
         """Return the batch as bytes, which are a fifth of its text."""
         text = canonical.encode({"genomes": list(self._texts), "records": self.records})
         return zlib.compress(text)
+
+
+def _batched(entries: Iterable[tuple[Record, str]]) -> Iterator[bytes]:
+    """Yield batches of records with the texts of their genomes."""
+    batch = _Batch()
+    for record, text in entries:
+        if (full := batch.add(record, text)) is not None:
+            yield full
+    if batch.records:
+        yield batch.encoded()
 
 
 def decoded(batch: bytes) -> tuple[Sequence[str], Sequence[Record], Sequence[str]]:

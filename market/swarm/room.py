@@ -27,23 +27,31 @@ POOL = 3 << 30
 PART = 8
 """An author may fill as much of the pool as is free of it, divided by this."""
 
+FOREIGN_AUTHORS, FOREIGN_OWN, FOREIGN_POOL = 200_000, 1 << 13, 1 << 30
+"""The same of authors of other islands, in a room apart, so that they crowd nobody out of this one:
+twice as many names as 100 islands have, and some two records of each whatever others do.
+"""
+
 
 @dataclass
 class Room:
     """What each author fills, by name in *sizes*: characters of records and of their genomes.
 
     A genome counts for each of its records, so that what an author fills hangs on its own records
-    alone. The peer's own records need no room.
+    alone. The peer's own records need no room. ``names``, ``own`` and ``pool`` are its bounds.
     """
 
     sizes: Mapping[str, int]
+    names: int = field(default_factory=lambda: MOST_AUTHORS)
+    own: int = field(default_factory=lambda: OWN)
+    pool: int = field(default_factory=lambda: POOL)
     _filled: Counter[str] = field(init=False)
     _pooled: int = field(init=False)
     _brought: Counter[str] = field(default_factory=Counter[str], init=False)
 
     def __post_init__(self) -> None:
         self._filled = Counter(self.sizes)
-        self._pooled = sum(map(_beyond, self._filled.values()))
+        self._pooled = sum(map(self._beyond, self._filled.values()))
 
     def take(self, author: str, size: int, sender: str = "") -> str | None:
         """Take room for a record, or say why there is none.
@@ -53,11 +61,12 @@ class Room:
         if author not in self._filled and (problem := self._no_name(author, sender)):
             return problem
         before = self._filled[author]
-        more = _beyond(before + size) - _beyond(before)
-        if more and _beyond(before + size) > (POOL - self._pooled) // PART:
+        more = self._beyond(before + size) - self._beyond(before)
+        free = self.pool - self._pooled
+        if more and self._beyond(before + size) > free // PART:
             return (
                 f"is of the author {author[:12]}, whose records fill {before:,} characters: it may "
-                f"fill {OWN:,}, and beyond that a part of {POOL - self._pooled:,} that are free"
+                f"fill {self.own:,}, and beyond that a part of {free:,} that are free"
             )
         if sender and author not in self._filled:
             self._brought[sender] += 1
@@ -67,9 +76,9 @@ class Room:
 
     def _no_name(self, author: str, sender: str) -> str | None:
         """Say why another name is not taken; None where it is."""
-        free, brought = MOST_AUTHORS - len(self._filled), self._brought[sender]
+        free, brought = self.names - len(self._filled), self._brought[sender]
         if free <= 0:
-            return f"is of the author {author[:12]}: there are {MOST_AUTHORS:,} authors already"
+            return f"is of the author {author[:12]}: there are {self.names:,} authors already"
         if brought and brought >= max(0, free - KEPT):
             return (
                 f"is of the author {author[:12]}: its sender brought {brought} names, and of "
@@ -77,6 +86,10 @@ class Room:
             )
         return None
 
+    def _beyond(self, size: int) -> int:
+        return max(0, size - self.own)
 
-def _beyond(size: int) -> int:
-    return max(0, size - OWN)
+
+def foreign_room(sizes: Mapping[str, int]) -> Room:
+    """Return the room for authors of other islands."""
+    return Room(sizes, FOREIGN_AUTHORS, FOREIGN_OWN, FOREIGN_POOL)

@@ -20,6 +20,8 @@ def test_constants_are_measured(tmp_path: Path) -> None:
     assert 200 < found.record < 4000
     assert 0 < found.stored < 4000
     assert 0 < found.taken < 1
+    assert 0 < found.looked < found.taken
+    assert 0 < found.headed < 1e-3
 
 
 def test_ten_times_the_peers_make_ten_times_the_records() -> None:
@@ -41,4 +43,15 @@ def test_of_more_authors_hardly_more_is_sent_where_as_much_differs() -> None:
 def test_costs_make_a_table() -> None:
     lines = list(table([costs(peers, CONSTANTS) for peers in (10, 20)]))
     assert lines[0].split() == ["peers", "10", "20"]
-    assert lines[1].split() == ["records", "a", "day", "2,880", "5,760"]
+    assert lines[1].split() == ["islands", "1", "1"]
+    assert lines[2].split() == ["records", "a", "day", "2,880", "5,760"]
+
+
+def test_on_islands_a_peer_holds_its_own_and_a_hundredth_of_the_others() -> None:
+    whole, parted = costs(200, CONSTANTS), costs(200, CONSTANTS, islands=4)
+    assert whole.held == whole.records == parted.records == 200 * 288
+    assert parted.held == pytest.approx(50 * 288 + 1.5 * 288)
+    assert parted.received == pytest.approx(parted.held * 2000 * 1.5)
+    assert parted.disk == pytest.approx(30 * parted.held * 3000)
+    assert whole.visited == 0
+    assert 0 < parted.visited < 50e6

@@ -102,6 +102,14 @@ def test_the_layers_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert found.origin["workers"] == "default"
 
 
+def test_a_run_is_of_one_island_unless_more_are_asked_for() -> None:
+    assert layered({}).settings.islands == 1
+    assert layered({"islands": 100}).settings.islands == 100
+    for islands in (0, -1, 4097, "many"):
+        with pytest.raises(CliError, match="islands"):
+            layered({"islands": islands})
+
+
 def test_lists_are_given_as_text_or_as_lists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

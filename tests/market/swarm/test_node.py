@@ -21,15 +21,17 @@ import pytest
 from praxis_evolve.benchmarks.chaos import CATALOG, MANIFEST, RUN, SPACE, TASK, Peer, chaos
 from praxis_evolve.evaluator import evaluate as module
 from praxis_evolve.evaluator.evaluate import evaluate
-from praxis_evolve.evaluator.job import Job, Setup
+from praxis_evolve.evaluator.job import Job, Setup, seed_of
 from praxis_evolve.evaluator.pool import SerialPool
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.task import save_task
 from praxis_evolve.evaluator.train import train
 from praxis_evolve.genome.graph import Genome, Training
+from praxis_evolve.genome.identity import identify
 from praxis_evolve.market import canonical
 from praxis_evolve.market.fetching import fetching
 from praxis_evolve.market.identity_key import Identity
+from praxis_evolve.market.islands import Islands
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.swarm.orders import Fetches
@@ -103,6 +105,77 @@ def test_a_node_that_is_killed_comes_back_at_its_port(two: tuple[Peer, Peer]) ->
     until(lambda: second.node.pid not in (None, pid))
     until(lambda: len(second.ledger.records(RUN)) == 1, 60.0)
     assert second.node.latest["listening"]["addresses"] == addresses
+
+
+class Islander:
+    """A node that lives on an island of two, and its store."""
+
+    def __init__(self, folder: Path, island: int, join: Sequence[str] = ()) -> None:
+        folder.mkdir()
+        of = replace(MANIFEST, islands=2)
+        digest = canonical.digest(canonical.encode(of.to_dict()))
+        several = (Identity.load_or_create(folder / f"key-{n}") for n in range(100))
+        number, self.identity = next(
+            (n, each)
+            for n, each in enumerate(several)
+            if Islands(digest, 2).of(each.author) == island
+        )
+        self.ledger = Ledger.open(f"sqlite:///{folder / 'store.db'}")
+        if not join:
+            self.ledger.create_run(RUN, of.to_dict())
+            (folder / "run").mkdir()
+            save_task(TASK, folder / "run" / "task.bin")
+        settings = Settings(
+            store=f"sqlite:///{folder / 'store.db'}", run=RUN, digest=digest,
+            folder=str(folder / "run"), identity=str(folder / f"key-{number}"), join=tuple(join),
+            period=0.3,
+        )  # fmt: skip
+        self.node = NodeProcess(settings)
+
+    def close(self) -> None:
+        self.node.close()
+        self.ledger.close()
+
+    def publish(self, number: int) -> None:
+        genome = SPACE.sample(Random(number), f"{number}")
+        name = identify(genome, CATALOG)
+        result = Result(
+            name.genome, name.architecture, 100, 0, seed_of(TASK.digest, 0), 2 + number / 97,
+            costs=SPACE.costs(genome),
+        )  # fmt: skip
+        self.ledger.put_genome(RUN, genome)
+        self.ledger.publish(RUN, self.identity, result)
+
+    def own(self) -> set[str]:
+        return self.best(1000)
+
+    def best(self, most: int) -> set[str]:
+        own = [r for r in self.ledger.records(RUN) if r.author == self.identity.author]
+        own.sort(key=lambda record: record.result.bits_per_byte or 0.0)
+        return {record.id for record in own[:most]}
+
+
+@pytest.mark.slow
+def test_nodes_of_two_islands_have_the_best_of_each_other(tmp_path: Path) -> None:
+    """Nobody weighs here: each offers the best sixteen of its own."""
+    with ExitStack() as stack:
+        first = Islander(tmp_path / "first", 0)
+        stack.callback(first.close)
+        addresses = first.node.wait_for("listening", 60.0)["addresses"]
+        for number in range(22):
+            first.publish(number)
+        second = Islander(tmp_path / "second", 1, join=addresses)
+        stack.callback(second.close)
+        second.node.wait_for("joined", 60.0)
+        for number in range(22, 44):
+            second.publish(number)
+        for here, there in ((first, second), (second, first)):
+            held = len(here.own()) + 16
+            until(lambda here=here, held=held: len(here.ledger.ids(RUN)) == held, 120.0)
+            assert here.ledger.ids(RUN) == here.own() | there.best(16)
+        status = first.node.latest["status"]
+        assert (status["held"], status["acknowledged"]) == (0, 0), "who lives elsewhere counts not"
+    assert not daemons()
 
 
 class Home:

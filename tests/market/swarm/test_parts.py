@@ -114,6 +114,14 @@ def test_keys_made_to_begin_alike_are_told_apart_by_what_follows() -> None:
     assert max(other.sizes) < FRAME
 
 
+@pytest.mark.slow
+def test_a_newcomer_hears_of_as_many_authors_as_a_hundred_islands_have() -> None:
+    other = Other({author: Head(9, 9, author) for author in named(*range(100_000))})
+    assert other.compared_with({}) == other.heads
+    assert max(other.sizes) < FRAME
+    assert len(other.sizes) < ASKED
+
+
 def test_parts_without_end_are_refused() -> None:
     count = 0
 

@@ -23,7 +23,15 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.errors import RecordError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import Record, sign
-from praxis_evolve.market.swarm.heads import Head, decoded, encoded, head_of, lacking, root
+from praxis_evolve.market.swarm.heads import (
+    Head,
+    decoded,
+    encoded,
+    head_of,
+    lacking,
+    missing,
+    root,
+)
 from praxis_evolve.market.swarm.replica import LedgerReplica, Received
 from praxis_evolve.market.swarm.replica import decoded as batch_in
 from praxis_evolve.market.swarm.transport import FRAME
@@ -87,6 +95,41 @@ def test_two_rounds_bring_all_of_an_author_to_both(
     assert not list(lacking({"me": head_of(one)}, {"me": head_of(other)}))
 
 
+@given(mine=PLACES, theirs=PLACES)
+def test_of_authors_of_whom_only_parts_are_held_both_come_to_hold_both(
+    mine: list[tuple[int, str]], theirs: list[tuple[int, str]]
+) -> None:
+    """Who has fewer waits, and what is missing is all that is sent where that can be told."""
+    one, other = set(mine), set(theirs)
+
+    def send(source: set[tuple[int, str]], target: set[tuple[int, str]]) -> None:
+        here, there = head_of(source), head_of(target)
+        for _, since in lacking({"me": here}, {"me": there}, lambda author: True):
+            found = missing(source, there)
+            ids = {name for seq, name in source if seq >= since} if found is None else set(found)
+            target |= {place for place in source if place[1] in ids}
+
+    for _ in range(2):
+        send(one, other)
+        send(other, one)
+    assert one == other == {*mine, *theirs}
+    assert not list(lacking({"me": head_of(one)}, {"me": head_of(other)}, lambda author: True))
+
+
+@given(places=PLACES, data=st.data())
+def test_what_is_missing_is_told_where_it_is_one_or_all_from_a_place_on(
+    places: list[tuple[int, str]], data: st.DataObject
+) -> None:
+    held = set(data.draw(st.lists(st.sampled_from(places), unique=True)) if places else [])
+    ordered = sorted(places)
+    found = missing(places, head_of(held))
+    lacked = [place for place in ordered if place not in held]
+    if len(lacked) == 1 or ordered[: len(held)] == sorted(held):
+        assert found == [name for _, name in lacked]
+    else:
+        assert found is None
+
+
 @given(length=st.integers(1, 20), known=st.integers(0, 20))
 def test_of_a_chain_only_what_follows_is_sent(length: int, known: int) -> None:
     chain = [(seq, f"{seq}") for seq in range(length)]
@@ -99,6 +142,7 @@ def test_heads_are_read_as_they_were_written(several: list[list[tuple[int, str]]
     heads = {f"{n:064x}": head_of(places) for n, places in enumerate(several)}
     assert decoded(canonical.decode(canonical.encode(encoded(heads)), limit=FRAME)) == heads
     assert root(heads) == root(dict(reversed(heads.items())))
+    assert root(heads) == canonical.digest(canonical.encode(encoded(heads)))
 
 
 @pytest.mark.parametrize(
