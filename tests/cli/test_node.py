@@ -29,8 +29,15 @@ class Process:
 
     latest: dict[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
 
+    told: list[str] = field(default_factory=list[str])
+
     def wait_for(self, event: str, timeout: float) -> Mapping[str, Any]:
         raise NodeError(f"no {event}")
+
+    def tell(self, event: str, *, again: bool) -> bool:
+        assert again
+        self.told.append(event)
+        return True
 
 
 def node_that_said(folder: Path, **status: int) -> Node:
@@ -61,6 +68,12 @@ def test_the_end_waits_for_others_only_where_they_lack_something(
     assert took(node_that_said(tmp_path, **waiting | {"acknowledged": 5}), 5) < 0.2
     assert took(node_that_said(tmp_path, **waiting | {"peers": 0}), 5) < 0.2
     assert took(node_that_said(tmp_path, **waiting), 0) < 0.2
+
+
+def test_at_the_end_no_record_is_held_back_any_more(tmp_path: Path) -> None:
+    node = node_that_said(tmp_path, peers=0)
+    node.settle(5, lambda: False)
+    assert cast("Process", node.process).told == ["release"]
 
 
 def test_what_others_hold_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
