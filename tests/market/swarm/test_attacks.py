@@ -268,7 +268,10 @@ def test_sybils_next_to_the_key_lose_no_record(ran: Callable[[Main], None]) -> N
         sybils = await _next_to(KEY, nodes, swarm)
         contacts = [Contact(sybil.peer, sybil.addresses) for sybil in sybils]
         for node in nodes:
-            assert len(await node.transport.meet(contacts)) == len(contacts)
+            met = set[str]()
+            for _ in range(5):  # one may be busy: it would be tried again, too
+                met.update(await node.transport.meet(contacts))
+            assert met == {contact.peer for contact in contacts}
             await node.transport.announce(b"here")
         nodes.append(await swarm.node(nodes[1]))
         nodes[2].author.measure(2)
