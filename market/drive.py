@@ -14,10 +14,12 @@ from ..search.base import (
     Asked,
     Assignment,
     Birth,
+    Closed,
     Committed,
     Event,
     Expired,
     Finished,
+    Grown,
     Key,
     Taken,
     key_of,
@@ -139,7 +141,7 @@ class LedgerJournal:
             if now.get(author, ()) != self._taken.get(author, ())
         ]
         for each in changed:
-            self.ledger.append_taken(self.run, each, lease=self.lease)
+            self.ledger.note(self.run, each, lease=self.lease)
         return bool(changed)
 
     def _note_committed(self) -> bool:
@@ -154,7 +156,7 @@ class LedgerJournal:
         ]
         for record in fresh:
             found = Committed(record.author, key_of(record.result), record.id)
-            self.ledger.append_committed(self.run, found, lease=self.lease)
+            self.ledger.note(self.run, found, lease=self.lease)
         return bool(fresh)
 
     def _end(self, record: Record) -> None:
@@ -219,7 +221,7 @@ class LedgerJournal:
 
     def closed(self) -> None:
         """Log that no new genomes are wanted."""
-        self.ledger.append_closed(self.run, lease=self.lease)
+        self.ledger.note(self.run, Closed(), lease=self.lease)
 
     def beat(self) -> None:
         """Renew the lease if it is time."""
@@ -299,7 +301,7 @@ def drive(
         digest = ledger.run(run).digest
         restored = restore(plan, journal.heard(), run=digest, author=identity.author)
         if joining and not plan.evolution.done:  # finals that were planned stay as they are
-            ledger.append_grown(run, joining, lease=lease)
+            ledger.note(run, Grown(tuple(sorted(joining.items()))), lease=lease)
             plan.search.tell(journal.heard())
         waiting = _within(able, restored.waiting, plan, journal)
         worker = Worker(
@@ -331,14 +333,14 @@ def _within(
     """Return what of the work that waits the machine can do; the rest is given up."""
     ledger, run, lease = journal.ledger, journal.run, journal.lease
     if plan.reach.able != able:
-        ledger.append_able(run, able, lease=lease)
+        ledger.note(run, able, lease=lease)
         plan.search.tell(journal.heard())
     fitting = list[Assignment]()
     for each in waiting:
         if plan.reach.fits(each.genome, each.rung):
             fitting.append(each)
         else:
-            ledger.append_expired(run, each.birth, lease=lease)
+            ledger.note(run, Expired(each.birth), lease=lease)
     plan.search.tell(journal.heard())
     return fitting
 

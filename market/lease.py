@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import psutil
 from sqlalchemy import String, bindparam, delete, insert, select, update
 
+from . import lookup, rows
 from .errors import LeaseHeldError, LeaseLostError
 from .prepared import Driven, Prepared
 from .store import Store
@@ -134,6 +136,24 @@ def driver(
     with store.reading() as connection:
         held = _HELD.first(connection, of_run=run)
     return None if held is None else _driving(held, now, gone)
+
+
+@contextmanager
+def changing(store: Store, run: str, lease: Lease | None = None) -> Generator[tuple[Driven, str]]:
+    """Lend a transaction that has *run* for itself, and the digest of the run's manifest.
+
+    Raises:
+        NotFoundError: there is no such run.
+        LeaseLostError: another process drives the run since *lease*.
+        StoreError: the database failed.
+    """
+    with store.changing() as connection:
+        digest = lock(connection, run)
+        if digest is None:
+            raise lookup.no_run(run, rows.run_names(connection), store.name)
+        if lease is not None:
+            guard(connection, lease)
+        yield connection, digest
 
 
 def guard(connection: Driven, lease: Lease) -> None:

@@ -1,15 +1,15 @@
 """The ledger: the grow-only set of records, and this peer's own ordered log of asks and tells.
 
 One transaction stores a result whole: its record and the line of the log. What is acknowledged
-stays, also after a kill or a loss of power. Merging two ledgers is the set union of their records.
+stays, also after a kill or a loss of power. Taking in what another ledger has is the set union of
+their records (``intake``).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal, NamedTuple
 
@@ -18,28 +18,22 @@ from sqlalchemy import func, insert, select
 from .. import __version__
 from ..blocks.registry import Catalog, installed
 from ..evaluator.result import Result
-from ..genome.edit import pruned
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
-from ..genome.text import from_json, to_json
-from ..search.base import Able, Assignment, Birth, Committed, Event, Key, Taken
+from ..genome.text import to_json
+from ..search.base import Assignment, Event, Key
 from . import canonical, log, lookup, rows
 from .chain import chain_problems
 from .errors import BehindError, StoreError
 from .identity_key import Identity
-from .lease import Lease, guard, lock
-from .prepared import Driven
+from .intake import Check, Intake, Merged
+from .lease import Lease, changing
 from .reading import MANIFEST, Reader, Told
 from .record import Record, set_digest, sign
-from .result_text import content_of
 from .store import Store
 from .tables import genomes, records, runs
-from .trust import weight
 
 State = Literal["running", "stopped", "finished"]
-
-NAMED = 5000
-"""How many records are asked for by name at once; databases bound the parameters of a query."""
 
 
 @dataclass(frozen=True)
@@ -50,14 +44,6 @@ class Run:
     digest: str
     state: State
     created: float
-
-
-@dataclass(frozen=True)
-class Merged:
-    """What a merge did: the ids that were new, and why which others were refused."""
-
-    added: tuple[str, ...]
-    refused: tuple[str, ...]
 
 
 class _End(NamedTuple):
@@ -162,12 +148,12 @@ class Ledger:
 
     def set_state(self, name: str, state: State) -> None:
         """Note that a run is running, stopped (to be resumed) or finished."""
-        with self._changing(name) as (connection, _):
+        with changing(self.store, name) as (connection, _):
             rows.set_state(connection, name, state)
 
     def remove_run(self, name: str) -> None:
         """Remove a run with all its genomes, records and its log."""
-        with self._changing(name) as (connection, _):
+        with changing(self.store, name) as (connection, _):
             rows.delete_run(connection, name)
 
     # --------------------------------------------------------------------------------- writing
@@ -192,7 +178,7 @@ class Ledger:
         genome = genome_id(assignment.genome, self._catalog)
         text = to_json(assignment.genome)
         line = log.asked(assignment, text)
-        with self._changing(run, lease) as (connection, _):
+        with changing(self.store, run, lease) as (connection, _):
             if told is not None and (length := rows.log_length(connection, run)) != told:
                 raise BehindError(
                     f"the log of run {run!r} has {length} lines, but only {told} were told when "
@@ -202,63 +188,14 @@ class Ledger:
             rows.append_line(connection, run, line, genome=genome, text=stored)
         return genome
 
-    def append_expired(self, run: str, birth: Birth, *, lease: Lease | None = None) -> None:
-        """Log that the assignment of *birth* will not be answered.
+    def note(self, run: str, event: log.Noted, *, lease: Lease | None = None) -> None:
+        """Log what the search is to be told beside asks and results.
 
         Raises:
             LeaseLostError: another process drives the run since *lease*.
         """
-        with self._changing(run, lease) as (connection, _):
-            rows.append_line(connection, run, log.expired(birth))
-
-    def append_closed(self, run: str, *, lease: Lease | None = None) -> None:
-        """Log that no new genomes are wanted.
-
-        Raises:
-            LeaseLostError: another process drives the run since *lease*.
-        """
-        with self._changing(run, lease) as (connection, _):
-            rows.append_line(connection, run, log.closed())
-
-    def append_grown(
-        self, run: str, blocks: Mapping[str, str], *, lease: Lease | None = None
-    ) -> None:
-        """Log that *blocks* joined the space: names with version and source.
-
-        Raises:
-            LeaseLostError: another process drives the run since *lease*.
-        """
-        with self._changing(run, lease) as (connection, _):
-            rows.append_line(connection, run, log.grown(blocks))
-
-    def append_taken(self, run: str, taken: Taken, *, lease: Lease | None = None) -> None:
-        """Log what another peer works on.
-
-        Raises:
-            LeaseLostError: another process drives the run since *lease*.
-        """
-        with self._changing(run, lease) as (connection, _):
-            rows.append_line(connection, run, log.taken(taken))
-
-    def append_committed(
-        self, run: str, committed: Committed, *, lease: Lease | None = None
-    ) -> None:
-        """Log that an author was bound to a record before it could have copied it.
-
-        Raises:
-            LeaseLostError: another process drives the run since *lease*.
-        """
-        with self._changing(run, lease) as (connection, _):
-            rows.append_line(connection, run, log.committed(committed))
-
-    def append_able(self, run: str, able: Able, *, lease: Lease | None = None) -> None:
-        """Log what the machine can do that asks from here on.
-
-        Raises:
-            LeaseLostError: another process drives the run since *lease*.
-        """
-        with self._changing(run, lease) as (connection, _):
-            rows.append_line(connection, run, log.able(able))
+        with changing(self.store, run, lease) as (connection, _):
+            rows.append_line(connection, run, log.noted(event))
 
     def append_weights(
         self, run: str, weights: Mapping[Record, float], *, lease: Lease | None = None
@@ -268,7 +205,7 @@ class Ledger:
         Raises:
             LeaseLostError: another process drives the run since *lease*.
         """
-        with self._changing(run, lease) as (connection, _):
+        with changing(self.store, run, lease) as (connection, _):
             for record, counts in weights.items():
                 foreign = rows.has_genome(connection, run, record.result.genome)
                 line = log.finished(record, counts, foreign=foreign)
@@ -277,7 +214,7 @@ class Ledger:
     def put_genome(self, run: str, genome: Genome) -> str:
         """Store a genome that nobody asked for, such as a baseline, and return its id."""
         found = genome_id(genome, self._catalog)
-        with self._changing(run) as (connection, _):
+        with changing(self.store, run) as (connection, _):
             rows.insert_genome(connection, run, found, to_json(genome))
         return found
 
@@ -299,7 +236,7 @@ class Ledger:
         foreseen = self._ends.get(chain)
         # signing takes longer than all the rest, and others would wait for it
         early = None if foreseen is None else self._signed(result, identity, foreseen)
-        with self._changing(run, lease) as (connection, digest):
+        with changing(self.store, run, lease) as (connection, digest):
             for known in self._reader.alike(connection, run, identity.author, result):
                 if _question(known.result) == _question(result):
                     return known
@@ -311,14 +248,6 @@ class Ledger:
         self._ends[chain] = _End(digest, record.seq + 1, record.id)
         return record
 
-    def merge(self, run: str, received: Iterable[Record], *, own: str = "") -> Merged:
-        """Add those records that are genuine and of this run, and log that they came in.
-
-        What is there afterwards does not depend on order, repeats or how the records were split.
-        *own* is this peer's author key: its own records (from a backup, say) count fully.
-        """
-        return self._united(run, received, {}, own, lambda record: None)
-
     def take_in(
         self,
         run: str,
@@ -326,106 +255,21 @@ class Ledger:
         genomes: Iterable[str],
         *,
         own: str,
-        check: Callable[[Record, Genome], str | None],
+        check: Check,
     ) -> Merged:
-        """Merge what came from a stranger: records with the texts of their genomes.
+        """Add what others sent, records with the texts of their genomes, and log that it came in.
 
-        A record is added where its genome is in the store or among *genomes* and *check* finds
-        nothing wrong with both; what is refused comes back as sentences.
+        A record is added where it is genuine and of this run, its genome is in the store or among
+        *genomes*, and *check* finds nothing wrong with both. What is there afterwards does not
+        depend on order, repeats or how the records were split. *own* is this peer's author key: its
+        own records (from a backup, say) count fully.
         """
-        texts, refused = self._read(genomes)
-
-        def problem(record: Record) -> str | None:
-            name = record.result.genome
-            if name in texts:
-                return check(record, texts[name][1])
-            genome = self._reader.genome_in(run, name)
-            if genome is None:
-                return f"is of genome {name[:12]}, which nobody has sent"
-            return check(record, genome)
-
-        merged = self._united(run, received, texts, own, problem)
-        return replace(merged, refused=(*refused, *merged.refused))
-
-    def _read(
-        self, genomes: Iterable[str]
-    ) -> tuple[dict[str, tuple[str, Genome]], tuple[str, ...]]:
-        """Return texts and genomes by id, and why which texts are none."""
-        found, refused = dict[str, tuple[str, Genome]](), list[str]()
-        for text in genomes:
-            try:
-                genome = pruned(from_json(text, self._catalog))
-                written = to_json(genome)
-                if written != text:
-                    from_json(written, self._catalog)  # what is stored must be read again
-                found[genome_id(genome, self._catalog)] = written, genome
-            except (ValueError, KeyError) as error:
-                refused.append(f"a genome was refused: {error}")
-        return found, tuple(refused)
-
-    def _united(
-        self,
-        run: str,
-        received: Iterable[Record],
-        texts: Mapping[str, tuple[str, Genome]],
-        own: str,
-        problem_of: Callable[[Record], str | None],
-    ) -> Merged:
-        several = list({(record.id, record.signature): record for record in received}.values())
-        digest, refused = self.run(run).digest, list[str]()
-        fresh = list[Record]()
-        known = self.stored(run, {record.id for record in several})
-        for record in sorted(several, key=lambda r: (r.author, r.seq, r.id)):
-            if record.id in known:
-                continue
-            if problem := _problem(record, digest) or problem_of(record):
-                refused.append(f"record {record.id[:12]} {problem}")
-            else:
-                fresh.append(record)
-        return Merged(self._added(run, fresh, texts, own), tuple(refused))
-
-    def _added(
-        self,
-        run: str,
-        fresh: Sequence[Record],
-        texts: Mapping[str, tuple[str, Genome]],
-        own: str,
-    ) -> tuple[str, ...]:
-        """Store records that are sound; looking at signatures takes longer and locks nobody out."""
-        if not fresh:
-            return ()
-        added = list[str]()
-        with self._changing(run) as (connection, _):
-            for record in fresh:
-                if rows.has_record(connection, run, record.id):
-                    continue
-                if record.result.genome in texts:
-                    text, _ = texts[record.result.genome]
-                    rows.insert_genome(connection, run, record.result.genome, text)
-                rows.insert_record(connection, run, record, now=self._now())
-                known = rows.has_genome(connection, run, record.result.genome)
-                foreign = known and record.author != own
-                said = foreign and self._says(connection, run, own, record.result)
-                counts = 1.0 if said else weight(record, own)
-                line = log.finished(record, counts, foreign=foreign)
-                rows.append_line(connection, run, line)
-                added.append(record.id)
-        return tuple(added)
-
-    def _says(self, connection: Driven, run: str, own: str, result: Result) -> bool:
-        """Whether an own record says just the same: what is told last of a result counts for it."""
-        known = self._reader.alike(connection, run, own, result)
-        return any(content_of(each.result) == content_of(result) for each in known)
+        digest = self.run(run).digest
+        return Intake(self._reader, run, digest, own, self._now).take_in(received, genomes, check)
 
     def stored(self, run: str, ids: Collection[str]) -> set[str]:
         """Return which of these records are in the store."""
-        several, found = list(ids), set[str]()
-        with self.store.reading() as connection:
-            for start in range(0, len(several), NAMED):
-                some = records.c.id.in_(several[start : start + NAMED])
-                query = select(records.c.id).where(records.c.run == run, some)
-                found.update(connection.execute(query).scalars())
-        return found
+        return self._reader.stored(run, ids)
 
     # --------------------------------------------------------------------------------- reading
 
@@ -545,25 +389,7 @@ class Ledger:
             catalog=self._catalog.digest, program=__version__,
         )  # fmt: skip
 
-    @contextmanager
-    def _changing(self, run: str, lease: Lease | None = None) -> Generator[tuple[Driven, str]]:
-        """Give a transaction that has *run* for itself, and the digest of the run's manifest."""
-        with self.store.changing() as connection:
-            digest = lock(connection, run)
-            if digest is None:
-                raise lookup.no_run(run, rows.run_names(connection), self.store.name)
-            if lease is not None:
-                guard(connection, lease)
-            yield connection, digest
-
 
 def _question(result: Result) -> tuple[object, ...]:
     """What makes another result for the same genome, rung and replica new."""
     return result.ok, result.test_bits_per_byte is None, result.inherited_tokens
-
-
-def _problem(record: Record, run: str) -> str | None:
-    """Say what is wrong with a record that was parsed, and so breaks no rule of its form."""
-    if record.run != run:
-        return f"belongs to another run ({record.run[:12]} instead of {run[:12]})"
-    return None if record.genuine else f"was not signed by its author {record.author[:12]}"

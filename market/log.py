@@ -5,7 +5,7 @@ Each line carries the hash of the one before, so a damaged or missing line is no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,6 +35,9 @@ PEER = "peer"
 
 LONGEST = 1 << 24
 """The most bytes of a line's body."""
+
+Noted = Expired | Closed | Grown | Taken | Committed | Able
+"""What a log says beside what was asked and what came in."""
 
 
 @dataclass(frozen=True)
@@ -76,36 +79,22 @@ def finished(record: Record, weight: float, *, foreign: bool = False) -> Line:
     return Line("finished", canonical.encode(body).decode(), record.id)
 
 
-def expired(birth: Birth) -> Line:
-    """Return the line that says that the assignment of *birth* will not be answered."""
-    return Line("expired", canonical.encode({"birth": _birth_body(birth)}).decode())
-
-
-def closed() -> Line:
-    """Return the line that says that no new genomes are wanted."""
-    return Line("closed", canonical.encode({}).decode())
-
-
-def grown(blocks: Mapping[str, str]) -> Line:
-    """Return the line that says that blocks joined the space, by name with version and source."""
-    return Line("grown", canonical.encode({"blocks": dict(blocks)}).decode())
-
-
-def taken(found: Taken) -> Line:
-    """Return the line that says what another peer works on."""
-    works = [list(work) for work in found.works]
-    return Line("taken", canonical.encode({"author": found.author, "works": works}).decode())
-
-
-def committed(found: Committed) -> Line:
-    """Return the line that says that an author was bound to a record before it could copy."""
-    body = {"author": found.author, "work": list(found.work), "record": found.record}
-    return Line("committed", canonical.encode(body).decode())
-
-
-def able(found: Able) -> Line:
-    """Return the line that says what the machine can do that asks from here on."""
-    return Line("able", canonical.encode(vars(found)).decode())
+def noted(found: Noted) -> Line:
+    """Return the line of what was noted beside asks and results."""
+    match found:
+        case Expired(birth):
+            kind, body = "expired", {"birth": _birth_body(birth)}
+        case Closed():
+            kind, body = "closed", dict[str, object]()
+        case Grown(blocks):
+            kind, body = "grown", {"blocks": dict(blocks)}
+        case Taken(author, works):
+            kind, body = "taken", {"author": author, "works": [list(work) for work in works]}
+        case Committed(author, work, record):
+            kind, body = "committed", {"author": author, "work": list(work), "record": record}
+        case Able():
+            kind, body = "able", vars(found)
+    return Line(kind, canonical.encode(body).decode())
 
 
 def event(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, cast
 from weakref import WeakValueDictionary
@@ -28,6 +28,9 @@ MANIFEST = 1 << 20
 
 PAGE = 500
 """How many lines of the log are read at once."""
+
+NAMED = 5000
+"""How many records are asked for by name at once; databases bound the parameters of a query."""
 
 _ALIKE = Prepared(
     select(records).where(
@@ -113,6 +116,16 @@ class Reader:
         with self.store.reading() as connection:
             found = connection.execute(query).all()
         return [self._record(run, row) for row in found]
+
+    def stored(self, run: str, ids: Collection[str]) -> set[str]:
+        """Return which of these records are in the store."""
+        several, found = list(ids), set[str]()
+        with self.store.reading() as connection:
+            for start in range(0, len(several), NAMED):
+                some = records.c.id.in_(several[start : start + NAMED])
+                query = select(records.c.id).where(records.c.run == run, some)
+                found.update(connection.execute(query).scalars())
+        return found
 
     def alike(self, connection: Driven, run: str, author: str, result: Result) -> Iterator[Record]:
         """Yield the author's records for the same genome, rung and replica as *result*."""

@@ -14,6 +14,7 @@ from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.tests.cli.calling import Cli, Tiny
+from praxis_evolve.tests.market.receiving import received
 
 
 def test_blocks_are_listed_with_what_used_them(cli: Cli, tiny: Tiny) -> None:
@@ -71,7 +72,7 @@ def test_copies_of_a_run_by_another_name_earn_and_take_nothing(
                      catalog=record.catalog, program=record.program)
             )  # fmt: skip
             prev = stolen[-1].id
-        assert len(ledger.merge("tiny", stolen, own=before["author"]).added) == len(stolen)
+        assert len(received(ledger, "tiny", stolen, own=before["author"]).added) == len(stolen)
     found = {
         each["author"]: each
         for each in cli("market", "--store", copied.url, "--json").json["contributors"]

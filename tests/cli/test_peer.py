@@ -28,6 +28,7 @@ from praxis_evolve.cli.peer import WAITS, entered
 from praxis_evolve.cli.places import name_for
 from praxis_evolve.cli.session import How
 from praxis_evolve.market.ledger import Ledger
+from praxis_evolve.search.base import Grown
 from praxis_evolve.tests.cli.calling import Cli, Tiny
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the daemon needs POSIX")
@@ -282,7 +283,7 @@ def test_a_run_that_blocks_joined_later_is_not_shared(cli: Cli, copied: Tiny) ->
         sources = dict(manifest["sources"])
         joined = {last: sources.pop(last)}
         ledger.create_run("grown", manifest | {"blocks": blocks, "sources": sources})
-        ledger.append_grown("grown", joined)
+        ledger.note("grown", Grown(tuple(joined.items())))
     (copied.folder.parent / "grown").mkdir()
     called = cli("run", "--resume", "grown", "--listen", "--store", copied.url)
     assert called.code == Code.STORE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -14,6 +14,7 @@ from praxis_evolve.evaluator.job import Job
 from praxis_evolve.evaluator.pool import Pool, SerialPool
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.worker import WorkerError
+from praxis_evolve.genome.graph import Genome
 from praxis_evolve.market.drive import HEARTBEAT, LedgerJournal, drive, restore
 from praxis_evolve.market.errors import LeaseHeldError
 from praxis_evolve.market.evidence import APART
@@ -47,6 +48,7 @@ from praxis_evolve.tests.market.loop import (
     invented,
     works,
 )
+from praxis_evolve.tests.market.receiving import received
 
 RUN = "run"
 BOUND = 200
@@ -287,8 +289,10 @@ def test_a_stranger_s_claim_does_not_end_what_waits_to_be_measured() -> None:
 class Neighbour:
     """A watcher into whose ledger another peer's records come while it works."""
 
-    def __init__(self, ledger: Ledger, records: Sequence[Record], rng: Random) -> None:
-        self._ledger, self._left, self._rng = ledger, list(records), rng
+    def __init__(
+        self, ledger: Ledger, records: Sequence[Record], genomes: Mapping[str, Genome], rng: Random
+    ) -> None:
+        self._ledger, self._left, self._genomes, self._rng = ledger, list(records), genomes, rng
 
     def on_asked(self, assignment: Assignment) -> None:
         self._merge()
@@ -301,7 +305,8 @@ class Neighbour:
 
     def _merge(self) -> None:
         if self._left and self._rng.random() < 0.5:
-            self._ledger.merge(RUN, [self._left.pop(0)])
+            record = self._left.pop(0)
+            received(self._ledger, RUN, [record], [self._genomes[record.result.genome]])
 
 
 def test_a_run_that_others_add_to_replays_from_its_log(tmp_path: Path) -> None:
@@ -311,7 +316,8 @@ def test_a_run_that_others_add_to_replays_from_its_log(tmp_path: Path) -> None:
     me = Identity.new()
     drive(
         here, RUN, Plan(MANIFEST, CATALOG), identity=me,
-        pool=Parallel(3, invented, Random(2)), watcher=Neighbour(here, records, Random(1)),
+        pool=Parallel(3, invented, Random(2)),
+        watcher=Neighbour(here, records, dict(there.genomes(RUN)), Random(1)),
         wish=always(Wish.WORK), now=lambda: 1000.0,
     )  # fmt: skip
     events = list(here.events(RUN))
@@ -340,7 +346,7 @@ def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_p
         result = invented(Job(assignment.genome, 100, 0))
         there.append_asked(RUN, assignment)
         ledger.put_genome(RUN, assignment.genome)
-        ledger.merge(RUN, [there.publish(RUN, other, result)])
+        received(ledger, RUN, [there.publish(RUN, other, result)])
         done.append((assignment, result))
     for assignment, result in done:  # after that they cannot have been copied
         ledger.append_asked(RUN, assignment)
@@ -379,7 +385,7 @@ def test_who_was_bound_is_logged_until_it_is_believed_and_replays(tmp_path: Path
         ledger.append_asked(RUN, assignment)
         ledger.publish(RUN, me, result)  # before the other's came, so it may be copied
         records.append(there.publish(RUN, other, result))
-        ledger.merge(RUN, records[-1:])
+        received(ledger, RUN, records[-1:])
         if number < 2:
             sure.append(records[-1].id)
             logged = [each for each in journal.heard() if isinstance(each, Committed)]
@@ -395,7 +401,7 @@ def test_who_was_bound_is_logged_until_it_is_believed_and_replays(tmp_path: Path
     assert [each for each in again.heard() if isinstance(each, Committed)] == found
     assert again.believed == journal.believed
     later = there.publish(RUN, other, replace(records[0].result, replica=1))
-    ledger.merge(RUN, [later])
+    received(ledger, RUN, [later])
     sure.append(later.id)
     assert not [each for each in journal.heard() if isinstance(each, Committed)]
     there.close()
@@ -417,14 +423,14 @@ def test_what_comes_in_while_weights_are_logged_is_weighed_at_the_next_look(tmp_
         own.append((assignment, result))
         noisy = replace(result, bits_per_byte=(result.bits_per_byte or 0.0) + 1e-5)
         records.append(there.publish(RUN, other, noisy))
-    ledger.merge(RUN, records[:1])
+    received(ledger, RUN, records[:1])
     for _, result in own:
         ledger.publish(RUN, me, result)
     append = ledger.append_weights
 
     def meanwhile(*arguments: Any, **named: Any) -> None:
         append(*arguments, **named)
-        ledger.merge(RUN, records[1:])
+        received(ledger, RUN, records[1:])
 
     ledger.append_weights = meanwhile  # type: ignore[method-assign]
     journal.heard()

@@ -24,6 +24,7 @@ from praxis_evolve.market.tally import TOLERANCE
 from praxis_evolve.market.worker import Wish, Worker
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished
 from praxis_evolve.tests.market.loop import CATALOG, MANIFEST, Seen, always, invented
+from praxis_evolve.tests.market.receiving import received
 
 LOW, TOP = MANIFEST.rungs
 PLAN = Plan(replace(MANIFEST, inherit=True), CATALOG)
@@ -284,7 +285,7 @@ def test_a_record_of_a_state_is_stored_and_comes_back(tmp_path: Path) -> None:
             named(PARENT, "ab"), Identity.new(), run=digest, seq=0, prev="0" * 64, catalog="0" * 64,
             program="0",
         )  # fmt: skip
-        assert ledger.merge("r", [record], own=own.author).added == (record.id,)
+        assert received(ledger, "r", [record], own=own.author).added == (record.id,)
         ledger.append_weights("r", {record: 1.0})
         plan = Plan(PLAN.manifest, CATALOG)
         plan.search.tell(list(ledger.events("r")))

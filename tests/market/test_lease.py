@@ -18,7 +18,7 @@ from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import Process, acquire, release, renew
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.store import Store
-from praxis_evolve.search.base import Assignment, Birth
+from praxis_evolve.search.base import Assignment, Birth, Closed, Expired
 
 FAR = Process("another host", 12, 0.0)
 
@@ -112,8 +112,8 @@ def test_who_lost_the_lease_can_write_nothing_more(
     result = Result(found, "ab" * 32, 1000, 0, 7, 2.5)
     writes: list[Callable[..., object]] = [
         partial(ledger.append_asked, "amber", assignment),
-        partial(ledger.append_expired, "amber", birth),
-        partial(ledger.append_closed, "amber"),
+        partial(ledger.note, "amber", Expired(birth)),
+        partial(ledger.note, "amber", Closed()),
         partial(ledger.publish, "amber", identity, result),
     ]
     for write in writes:

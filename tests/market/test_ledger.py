@@ -23,6 +23,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.packing import RECORD, packed, unpacked
 from praxis_evolve.market.record import FIRST, Record, set_digest
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
+from praxis_evolve.tests.market.receiving import received
 
 MANIFEST = {"seed": 1337, "task": {"text": "é", "rungs": [1000, 3000]}}
 
@@ -82,7 +83,7 @@ def test_a_run_that_is_not_there_is_named_with_the_nearest(
         lambda: ledger.records("ambr"),
         lambda: ledger.events("ambr"),
         lambda: ledger.set_state("ambr", "stopped"),
-        lambda: ledger.append_expired("ambr", birth),
+        lambda: ledger.note("ambr", Expired(birth)),
         lambda: ledger.find_genome("ambr", "a"),
         lambda: ledger.put_genome("ambr", genome),
     ):
@@ -124,12 +125,12 @@ def test_events_come_back_as_they_were_told(
         found = ledger.append_asked(run, asked)
         told.append(Asked(asked))
         if number % 2:
-            ledger.append_expired(run, birth)
+            ledger.note(run, Expired(birth))
             told.append(Expired(birth))
         else:
             result = Result(found, "cd" * 32, 1000, number, 7, 2.5)
             told.append(Finished(ledger.publish(run, identity, result).result, 1.0))
-    ledger.append_closed(run)
+    ledger.note(run, Closed())
     told.append(Closed())
     assert list(ledger.events(run)) == told
     assert list(ledger.events(run, since=5)) == told[5:]
@@ -177,11 +178,11 @@ def test_a_long_log_is_read_in_pages_and_to_its_present_end(
     monkeypatch.setattr(reading, "PAGE", 3)
     births = [Birth("run", "me", number) for number in range(10)]
     for birth in births[:7]:
-        ledger.append_expired(run, birth)
+        ledger.note(run, Expired(birth))
     events = ledger.events(run)
     seen = [next(events) for _ in range(3)]
     for birth in births[7:]:
-        ledger.append_expired(run, birth)
+        ledger.note(run, Expired(birth))
     assert [*seen, *events] == [Expired(birth) for birth in births]
 
 
@@ -318,9 +319,10 @@ def foreign(catalog: Catalog, genome: Genome) -> list[Record]:
     with Ledger.open("sqlite://", catalog=catalog) as other:
         run = other.create_run("elsewhere", MANIFEST).name
         found = other.put_genome(run, genome)
-        for author in (Identity.new(), Identity.new(), Identity.new()):
+        for author in range(3):
+            identity, bits = Identity.new(), 2.5 + author
             for replica in range(4):
-                other.publish(run, author, Result(found, "cd" * 32, 1000, replica, 7, 2.5))
+                other.publish(run, identity, Result(found, "cd" * 32, 1000, replica, 7, bits))
         return other.records(run)
 
 
@@ -333,14 +335,14 @@ def elsewhere(catalog: Catalog) -> Iterator[Ledger]:
 @given(order=st.randoms(use_true_random=False), parts=st.integers(1, 5))
 @settings(max_examples=40)
 def test_merging_is_set_union_in_any_order_split_and_repetition(
-    elsewhere: Ledger, foreign: list[Record], order: random.Random, parts: int
+    elsewhere: Ledger, genome: Genome, foreign: list[Record], order: random.Random, parts: int
 ):
     run = elsewhere.create_run(f"run-{len(elsewhere.runs())}", MANIFEST).name
     pieces = [order.sample(foreign, order.randint(0, len(foreign))) for _ in range(parts)]
     rest = [*foreign]
     order.shuffle(rest)
     for piece in (*pieces, rest, rest):
-        elsewhere.merge(run, piece)
+        received(elsewhere, run, piece, [genome])
     assert elsewhere.digest(run) == set_digest(record.id for record in foreign)
     assert elsewhere.records(run) == foreign
     assert list(elsewhere.problems(run)) == []
@@ -348,14 +350,14 @@ def test_merging_is_set_union_in_any_order_split_and_repetition(
 
 
 def test_what_merged_counts_as_far_as_it_is_trusted(
-    ledger: Ledger, run: str, foreign: list[Record]
+    ledger: Ledger, run: str, foreign: list[Record], genome: Genome
 ):
     own = foreign[0].author
-    merged = ledger.merge(run, foreign, own=own)
+    merged = received(ledger, run, foreign, [genome], own=own)
     assert len(merged.added) == 12
     weights = [event.weight for event in ledger.events(run) if isinstance(event, Finished)]
     assert sorted(weights) == [0.25] * 8 + [1.0] * 4
-    assert ledger.merge(run, foreign, own=own).added == ()
+    assert received(ledger, run, foreign, own=own).added == ()
 
 
 def test_an_author_goes_on_where_its_merged_chain_ends(
@@ -364,24 +366,23 @@ def test_an_author_goes_on_where_its_merged_chain_ends(
     first = ledger.publish(run, identity, result)
     with Ledger.open("sqlite://", catalog=catalog) as restored:
         name = restored.create_run("restored", MANIFEST).name
-        restored.merge(name, ledger.records(run), own=identity.author)
-        restored.put_genome(name, genome)
+        received(restored, name, ledger.records(run), [genome], own=identity.author)
         second = restored.publish(name, identity, replace(result, replica=1))
     assert (second.seq, second.prev) == (1, first.id)
 
 
 def test_what_is_forged_or_foreign_is_refused_and_the_rest_is_kept(
-    ledger: Ledger, run: str, foreign: list[Record], catalog: Catalog
+    ledger: Ledger, run: str, foreign: list[Record], genome: Genome
 ):
     flattered = replace(foreign[0].result, bits_per_byte=0.1)
     forged = replace(foreign[0], result=flattered)
     stolen = replace(foreign[1], author=foreign[5].author)
     broken = replace(foreign[2], result=replace(foreign[2].result, rung=-1))
-    merged = ledger.merge(run, [forged, foreign[3], stolen, broken])
+    merged = received(ledger, run, [forged, foreign[3], stolen, broken], [genome])
     assert merged.added == (foreign[3].id,)
     assert "\n".join(merged.refused).count("was not signed by its author") == 3
     other = ledger.create_run("other", {"seed": 2}).name
-    assert "belongs to another run" in ledger.merge(other, foreign[:1]).refused[0]
+    assert "belongs to another run" in received(ledger, other, foreign[:1], [genome]).refused[0]
     assert ledger.records(other) == []
 
 
@@ -393,7 +394,7 @@ def test_a_fork_is_kept_as_proof(
         copy.create_run("copy", MANIFEST)
         copy.put_genome("copy", genome)
         copy.publish("copy", identity, replace(result, bits_per_byte=2.0))
-        assert len(ledger.merge(run, copy.records("copy")).added) == 1
+        assert len(received(ledger, run, copy.records("copy")).added) == 1
     assert [*ledger.problems(run)] == [
         f"author {identity.author[:12]} signed 2 different records 0: a fork"
     ]

@@ -80,7 +80,7 @@ def old(catalog: Catalog, genome: Genome) -> Old:
             failure="invalid" if failed else None, reason="naïve ∞" if failed else "",
         )  # fmt: skip
         if number % 7 == 0:
-            lines.append(log.expired(birth))
+            lines.append(log.noted(Expired(birth)))
             events.append(Expired(birth))
             continue
         foreign = number % 2 == 1
@@ -93,7 +93,7 @@ def old(catalog: Catalog, genome: Genome) -> Old:
         signed.append(record)
         lines.append(log.finished(record, 0.25 if foreign else 1.0))
         events.append(Finished(record.result, 0.25 if foreign else 1.0))
-    return Old(genomes, signed, [*lines, log.closed()], [*events, Closed()])
+    return Old(genomes, signed, [*lines, log.noted(Closed())], [*events, Closed()])
 
 
 def write(url: str, old: Old) -> None:

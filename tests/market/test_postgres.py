@@ -23,6 +23,7 @@ from praxis_evolve.market.lease import Process, acquire, release, renew
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.tables import VERSION_TABLE, metadata
 from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
+from praxis_evolve.tests.market.receiving import received
 
 URL = os.environ.get("PRAXIS_POSTGRES", "")
 
@@ -55,7 +56,7 @@ def test_a_run_is_kept_whole(server: Ledger, genome: Genome, identity: Identity)
     assert server.places("amber", identity.author) == [(0, record.id)]
     assert [each for each, _ in server.entries("amber", identity.author)] == [record]
     server.create_run("copy", {"seed": 1})
-    assert server.merge("copy", [record, record]).added == (record.id,)
+    assert received(server, "copy", [record, record]).added == (record.id,)
     server.remove_run("amber")
     assert [run.name for run in server.runs()] == ["copy"]
     with pytest.raises(NotFoundError, match="amber"):

@@ -28,7 +28,7 @@ def test_weights_are_those_of_the_log_wherever_reading_begins(authors: list[Auth
     other.measure(3)
     for batch in other.replica().lacking({}):
         one.replica().receive(batch)
-    one.ledger.append_able(RUN, Able(100, 100.0))
+    one.ledger.note(RUN, Able(100, 100.0))
     (foreign,) = other.ledger.records(RUN)
     one.ledger.append_weights(RUN, {foreign: 1.0})
     one.ledger.append_weights(RUN, {foreign: 0.1})

@@ -12,6 +12,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.witness import Witness, witness
 from praxis_evolve.search.base import Assignment, Birth
+from praxis_evolve.tests.market.receiving import received
 
 LOW, HIGH = 1000, 3000
 
@@ -55,7 +56,7 @@ class Peer:
             sign(result, other, run=self.digest, seq=len(chain), prev=prev, catalog="00" * 32,
                  program="1")
         )  # fmt: skip
-        merged = self.ledger.merge("r", chain[-1:], own=self.identity.author)
+        merged = received(self.ledger, "r", chain[-1:], own=self.identity.author)
         assert merged.added == (chain[-1].id,)
         return chain[-1].id
 

@@ -17,6 +17,7 @@ from praxis_evolve.market.swarm.blobs import serve_blobs
 from praxis_evolve.market.swarm.memory import Network
 from praxis_evolve.market.swarm.transport import FRAME, TransportError
 from praxis_evolve.market.swarm.weights import WITHIN, Kept, fetch_weights
+from praxis_evolve.tests.market.receiving import received
 from praxis_evolve.tests.market.swarm.authors import RUN, Author, genome_of, measured
 
 STATE = bytes(range(256)) * 3000
@@ -117,7 +118,7 @@ def test_a_record_that_fills_a_gap_is_looked_at(author: Author, tmp_path: Path) 
     other, find, setup = Author(tmp_path / "other"), kept(author), setup_in(author.folder)
     names = [published(other, STATE[number:], number=number) for number in range(2)]
     for number in (1, 0):
-        author.ledger.merge(RUN, [other.ledger.records(RUN)[number]])
+        received(author.ledger, RUN, [other.ledger.records(RUN)[number]], [genome_of(number)])
         path = setup.checkpoint_path(measured(genome_of(number)).genome, 100, 0)
         path.write_bytes(STATE[number:])
         assert find(f"weights:{names[number]}") == path
