@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -74,6 +74,11 @@ class Node:
     def status(self) -> Told:
         """What it said last of how it goes; empty before it said anything."""
         return self.process.latest.get("status", {})
+
+    @property
+    def committed(self) -> Sequence[str]:
+        """The records to which their authors were bound before they could have copied."""
+        return self.process.latest.get("committed", {"records": ()})["records"]
 
     @property
     def line(self) -> JoinLine:

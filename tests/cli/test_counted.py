@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,9 +15,9 @@ from praxis_evolve.cli.view import evaluations
 from praxis_evolve.evaluator.result import Failure, Result
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.record import FIRST, Record, sign
-from praxis_evolve.search.base import Event, Finished, key_of
+from praxis_evolve.search.base import Event, Finished
 from praxis_evolve.tests.cli.calling import Cli, Tiny
+from praxis_evolve.tests.cli.claiming import claims
 
 FIGURES = st.sampled_from([1.0, 1.5, None])
 WEIGHTS = st.sampled_from([0.0, 0.1, 0.25, 1.0])
@@ -54,20 +53,6 @@ def test_what_is_told_last_of_a_result_decides_and_one_success_stands_for_a_work
 
 def test_nothing_counts_of_an_empty_log() -> None:
     assert counted(list[Event]()) == []
-
-
-def claims(ledger: Ledger, liar: Identity, bits: float) -> list[Record]:
-    """What somebody says of the work that was done: that all of it came to *bits*."""
-    said, prev = list[Record](), FIRST
-    works = {key_of(each.result): each for each in ledger.records("tiny") if each.result.ok}
-    for record in works.values():
-        lie = replace(record.result, bits_per_byte=bits)
-        said.append(
-            sign(lie, liar, run=record.run, seq=len(said), prev=prev,
-                 catalog=record.catalog, program=record.program)
-        )  # fmt: skip
-        prev = said[-1].id
-    return said
 
 
 def tried_of(store: Tiny) -> Mapping[str, Mapping[int, float]]:
