@@ -56,6 +56,7 @@ def status(
 
 def document(run: Opened) -> dict[str, Any]:
     """Return what ``status --json`` prints."""
+    from .others import others
     from .progress import restored
     from .view import finals, verdict, volume_of, winner_of
     from .winners import Texts, final_json
@@ -89,6 +90,7 @@ def document(run: Opened) -> dict[str, Any]:
         "winner": winner_of(run),
         "outcome": outcome,
         "verdict": sentence,
+        "others": None if (found := others(run)) is None else found._asdict(),
         "trainings": [final_json(final, texts) for final in finals(run)],
         "next": next_command(run),
     }
@@ -127,6 +129,7 @@ def next_command(run: Opened) -> str:
 
 
 def _screen(run: Opened) -> None:
+    from .others import others
     from .progress import restored
     from .session import FINALS, final_row
     from .view import facts, finals, verdict, volume_of, volume_text
@@ -147,6 +150,8 @@ def _screen(run: Opened) -> None:
     }
     if volume := volume_of(run):
         lines["front"] = volume_text(volume)
+    if found := others(run):
+        lines["others"] = str(found)
     for label, text in lines.items():
         answer(f"{label:<8} {text}")
     if several := finals(run):
