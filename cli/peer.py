@@ -96,7 +96,9 @@ def peer(
     reach = Reach(listen, announce, upnp, relayed)
     with ExitStack() as stack:
         node = entered(stack, lambda: _joined(settings, join, reach, how), how)
-        Session(settings, how, company=lambda name: nullcontext(node)).resume(node.run.name)
+        Session(settings, how, company=lambda name: nullcontext(node), again="peer --join").resume(
+            node.run.name
+        )
 
 
 def relay(

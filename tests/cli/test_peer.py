@@ -51,6 +51,7 @@ class Machine:
     calls: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
     seen: list[psutil.Process] = field(default_factory=list[psutil.Process])
     names: set[str] = field(default_factory=set[str])
+    errors: list[str] = field(default_factory=list[str])
 
     @property
     def store(self) -> str:
@@ -113,6 +114,7 @@ class Machine:
         call.stdout.close()
         call.stderr.close()
         assert "Traceback" not in errors.result()
+        self.errors.append(errors.result())
         return call.returncode, [json.loads(line) for line in said.result().splitlines()]
 
     def stop(self, call: subprocess.Popen[str], number: int = signal.SIGINT) -> int:
@@ -240,6 +242,7 @@ def test_an_interrupted_peer_leaves_and_comes_back(
     two.assert_nobody_left()
     with Ledger.open(copied.url) as ledger:
         assert two.records().items() >= ledger.counts("tiny").items()
+    assert "continue: praxis-evolve peer --join r\n" in two.errors[-1]
     third = two.peer("r")  # its node remembers the others
     assert two.until(third, "joined")["peers"] == 1
     two.until(third, "start")
