@@ -196,6 +196,7 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
         "limits": ", ".join(f"{name} {value:,.0f}" for name, value in limits.items()),
         **({"priors": _priors_text(manifest.priors)} if manifest.priors else {}),
         **({"weights": "inherited in the search, finals from scratch"} if manifest.inherit else {}),
+        **({"islands": _islands_text(manifest.islands)} if manifest.islands > 1 else {}),
         "seed": str(manifest.seed),
         "catalog": f"{len(manifest.blocks)} entries, {manifest.catalog[:12]}",
         "program": f"praxis-evolve {manifest.program}",
@@ -204,6 +205,10 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
 
 def _priors_text(priors: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {strength:+g}" for name, strength in priors.items())
+
+
+def _islands_text(count: int) -> str:
+    return f"{count}; a peer has all records of its own, and now and then the best of the others"
 
 
 def _floors(manifest: Manifest, task: Task) -> dict[str, float]:
