@@ -139,15 +139,15 @@ class Node:
     def settle(self, own: int, give_up: Callable[[], bool]) -> None:
         """Wait until others hold the *own* records of this machine, but not for long.
 
-        None is held back any more.
+        None is held back any more. Who lives on another island holds none of them.
         """
         self.process.tell("release", again=True)
         end = time.monotonic() + SETTLING
         while own and time.monotonic() < end and not give_up():
             status = self.status
-            peers = status.get("peers", 0)
-            safe = status.get("held" if peers == 1 else "acknowledged", 0)
-            if peers == 0 or (status["own"] >= own and safe >= own):
+            beside = status.get("beside", 0)
+            safe = status.get("held" if beside == 1 else "acknowledged", 0)
+            if beside == 0 or (status["own"] >= own and safe >= own):
                 return
             time.sleep(LOOK)
 
@@ -164,6 +164,10 @@ class Node:
         here = f"{peers} {'other is' if peers == 1 else 'others are'} here"
         if not peers:
             here = "nobody else is here, so what is new waits until somebody comes"
+        elif not self.status.get("beside", 0):
+            here = (
+                f"{peers} of other islands, and nobody else of this one, so what is new waits here"
+            )
         answer(
             f"shared  {own} records of this machine, of which another holds {one} and two others "
             f"{min(held, own)}; {self.foreign} records of others; {here}"

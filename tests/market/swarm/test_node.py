@@ -175,6 +175,7 @@ def test_nodes_of_two_islands_have_the_best_of_each_other(tmp_path: Path) -> Non
             assert here.ledger.ids(RUN) == here.own() | there.best(16)
         status = first.node.latest["status"]
         assert (status["held"], status["acknowledged"]) == (0, 0), "who lives elsewhere counts not"
+        assert (status["peers"], status["beside"]) == (1, 0)
     assert not daemons()
 
 
