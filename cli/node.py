@@ -38,6 +38,9 @@ FREEING = 5.0
 
 LOOK = 0.1
 
+KEY = "peer.key"
+"""The file in the folder of a run that its node holds as long as it is there."""
+
 
 @dataclass(frozen=True)
 class RunOf:
@@ -279,9 +282,9 @@ def _require_no_other(run: RunOf) -> None:
     Raises:
         CliError: there is another one.
     """
-    key = run.folder / "peer.key"
+    key = run.folder / KEY
     end = time.monotonic() + FREEING
-    while key.exists() and _is_held(key):
+    while has_node(run.folder):
         if time.monotonic() >= end:
             raise CliError(
                 f"run {run.name!r} has a node already: another process of this machine",
@@ -292,7 +295,11 @@ def _require_no_other(run: RunOf) -> None:
         time.sleep(LOOK)
 
 
-def _is_held(key: Path) -> bool:
+def has_node(folder: Path) -> bool:
+    """Whether a process of this machine is the node of the run in *folder*."""
+    key = folder / KEY
+    if not key.exists():
+        return False
     import fcntl  # only where nodes are, which Windows lacks, too
 
     file = os.open(key, os.O_RDONLY)
