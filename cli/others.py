@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+from ..market.reading import Told
 from ..search.base import Finished
 from ..search.scores import TRUSTED
-from .context import Opened
 
 
 class Others(NamedTuple):
@@ -23,10 +24,10 @@ class Others(NamedTuple):
         return f"{records} of {authors}, {self.counting} count here: --authors says why"
 
 
-def others(run: Opened) -> Others | None:
-    """Return what came from others, None if nothing did."""
+def others(log: Iterable[Told]) -> Others | None:
+    """Return what came from others by the log of a run, None if nothing did."""
     weights, authors, drivers = dict[str, float](), dict[str, str](), set[str]()
-    for told in run.ledger.told(run.name):
+    for told in log:
         if told.record is None or not isinstance(told.event, Finished):
             continue
         name = told.record.id
