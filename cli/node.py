@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -37,6 +37,9 @@ FREEING = 5.0
 """The seconds in which a node whose parent was killed has gone."""
 
 LOOK = 0.1
+
+KEY = "peer.key"
+"""The file in the folder of a run that its node holds as long as it is there."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,11 @@ class Node:
     def status(self) -> Told:
         """What it said last of how it goes; empty before it said anything."""
         return self.process.latest.get("status", {})
+
+    @property
+    def committed(self) -> Sequence[str]:
+        """The records to which their authors were bound before they could have copied."""
+        return self.process.latest.get("committed", {"records": ()})["records"]
 
     @property
     def line(self) -> JoinLine:
@@ -134,15 +142,15 @@ class Node:
     def settle(self, own: int, give_up: Callable[[], bool]) -> None:
         """Wait until others hold the *own* records of this machine, but not for long.
 
-        None is held back any more.
+        None is held back any more. Who lives on another island holds none of them.
         """
         self.process.tell("release", again=True)
         end = time.monotonic() + SETTLING
         while own and time.monotonic() < end and not give_up():
             status = self.status
-            peers = status.get("peers", 0)
-            safe = status.get("held" if peers == 1 else "acknowledged", 0)
-            if peers == 0 or (status["own"] >= own and safe >= own):
+            beside = status.get("beside", 0)
+            safe = status.get("held" if beside == 1 else "acknowledged", 0)
+            if beside == 0 or (status["own"] >= own and safe >= own):
                 return
             time.sleep(LOOK)
 
@@ -159,6 +167,10 @@ class Node:
         here = f"{peers} {'other is' if peers == 1 else 'others are'} here"
         if not peers:
             here = "nobody else is here, so what is new waits until somebody comes"
+        elif not self.status.get("beside", 0):
+            here = (
+                f"{peers} of other islands, and nobody else of this one, so what is new waits here"
+            )
         answer(
             f"shared  {own} records of this machine, of which another holds {one} and two others "
             f"{min(held, own)}; {self.foreign} records of others; {here}"
@@ -270,9 +282,9 @@ def _require_no_other(run: RunOf) -> None:
     Raises:
         CliError: there is another one.
     """
-    key = run.folder / "peer.key"
+    key = run.folder / KEY
     end = time.monotonic() + FREEING
-    while key.exists() and _is_held(key):
+    while has_node(run.folder):
         if time.monotonic() >= end:
             raise CliError(
                 f"run {run.name!r} has a node already: another process of this machine",
@@ -283,7 +295,11 @@ def _require_no_other(run: RunOf) -> None:
         time.sleep(LOOK)
 
 
-def _is_held(key: Path) -> bool:
+def has_node(folder: Path) -> bool:
+    """Whether a process of this machine is the node of the run in *folder*."""
+    key = folder / KEY
+    if not key.exists():
+        return False
     import fcntl  # only where nodes are, which Windows lacks, too
 
     file = os.open(key, os.O_RDONLY)

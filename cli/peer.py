@@ -35,6 +35,7 @@ from .output import event_json, notice
 from .reach import ANNOUNCE, RELAYED, UPNP, Reach
 
 if TYPE_CHECKING:
+    from ..market.ledger import Ledger
     from .node import Node, RunOf
     from .session import How
     from .settings import RunSettings
@@ -95,7 +96,9 @@ def peer(
     reach = Reach(listen, announce, upnp, relayed)
     with ExitStack() as stack:
         node = entered(stack, lambda: _joined(settings, join, reach, how), how)
-        Session(settings, how, company=lambda name: nullcontext(node)).resume(node.run.name)
+        Session(settings, how, company=lambda name: nullcontext(node), again="peer --join").resume(
+            node.run.name
+        )
 
 
 def relay(
@@ -110,13 +113,17 @@ def relay(
     quiet: QUIET = False,
 ) -> None:
     """Keep a run together without evaluating: others join here and find all records."""
+    from ..market.ledger import Ledger
     from .session import How
     from .settings import layered
 
     settings = layered({"name": name, "store": store}).settings
     how = How(json=json, quiet=quiet, report=False)
-    with _joined(settings, join, Reach(listen, announce, upnp, relayed), how) as node:
-        _stay(node)
+    with (
+        _joined(settings, join, Reach(listen, announce, upnp, relayed), how) as node,
+        Ledger.open(node.run.store, create=False) as ledger,
+    ):
+        _stay(node, _weighing(node, ledger))
 
 
 def entered(
@@ -227,8 +234,29 @@ def _tell(node: Node, settings: RunSettings, how: How, seconds: float) -> None:
         notice(f"data        {run.folder} and {shown(settings)}")
 
 
-def _stay(node: Node) -> None:
-    """Let the node work until a signal comes."""
+def _weighing(node: Node, ledger: Ledger) -> Callable[[], None]:
+    """Return what weighs what came, which no search does here; a store that fails waits."""
+    from ..market.errors import StoreError
+    from ..market.identity_key import Identity
+    from ..market.weighing import Weighing
+
+    identity = Identity.load_or_create()
+    weighing = Weighing(
+        ledger, node.run.name, identity, now=time.time, committed=lambda: node.committed
+    )
+
+    def look() -> None:
+        try:
+            weighing.look()
+        except StoreError as error:
+            if not (node.json or node.quiet):
+                notice(f"store       {error}; tried again in {LINE_SECONDS:.0f} s")
+
+    return look
+
+
+def _stay(node: Node, look: Callable[[], None]) -> None:
+    """Let the node work until a signal comes, and *look* what came."""
     came = list[int]()
     ended = threading.Event()
 
@@ -239,8 +267,11 @@ def _stay(node: Node) -> None:
     before = {n: signal.signal(n, on_signal) for n in (signal.SIGINT, signal.SIGTERM)}
     try:
         began = time.monotonic()
+        look()
         while not ended.wait(LINE_SECONDS):
+            look()
             _tell_status(node, time.monotonic() - began)
+        look()
         _tell_status(node, time.monotonic() - began)
     finally:
         for number, handler in before.items():

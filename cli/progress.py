@@ -16,6 +16,7 @@ from ..genome.identity import genome_id
 from ..market.manifest import Manifest
 from ..search.base import Asked, Assignment, Birth, Event, Finished, Key, key_of
 from .conditions import Pause
+from .counted import counted
 from .launch import finals_of, stage_tokens
 from .places import short, short_tokens
 
@@ -141,19 +142,20 @@ def _better(one: Best, other: Best | None) -> Best:
 
 
 def restored(manifest: Manifest, events: Iterable[Event]) -> Status:
-    """Return the status of a run that was worked on before."""
+    """Return the status of a run that was worked on before, here or by others who are believed."""
     status = Status(manifest)
-    asked = dict[Key, Assignment]()
+    asked, elsewhere, several = dict[Key, Assignment](), dict[Key, Assignment](), list(events)
     catalog = installed()
-    for event in events:
+    for event in several:
         if isinstance(event, Asked):
             a = event.assignment
-            asked[Key(genome_id(a.genome, catalog), a.rung, a.replica)] = a
-        elif isinstance(event, Finished):
-            result = event.result
-            assignment = asked.get(key_of(result))
-            if assignment is not None:
-                status.take(assignment, result)
+            asked.setdefault(Key(genome_id(a.genome, catalog), a.rung, a.replica), a)
+        elif isinstance(event, Finished) and event.asked is not None:
+            elsewhere.setdefault(key_of(event.result), event.asked)
+    for result in counted(several):
+        assignment = asked.get(key_of(result)) or elsewhere.get(key_of(result))
+        if assignment is not None:
+            status.take(assignment, result)
     status.tokens_before, status.tokens = status.tokens, 0
     return status
 

@@ -48,6 +48,12 @@ class Reach:
     upnp: bool = False
     relayed: bool = False
 
+    def flags(self) -> tuple[str, ...]:
+        """Return the words of a command line by which others reach a node so."""
+        listen = () if self.listen is None else ("--listen", self.listen)
+        announce = () if self.announce is None else ("--announce", self.announce)
+        return (*listen, *announce, *(["--upnp"] if self.upnp else []))
+
     def announced(self) -> tuple[str, ...]:
         """Return the multiaddrs that others are told of instead of those where it listens.
 

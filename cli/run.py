@@ -200,14 +200,16 @@ def run(
     from .session import How, Session
 
     how = How(json=json or fleet, quiet=quiet, report=report, fleet=fleet)
-    company = _company(settings.settings.store, Reach(listen, announce, upnp), how)
+    reach = Reach(listen, announce, upnp)
+    company = _company(settings.settings.store, reach, how)
+    again = " ".join(("run", *reach.flags(), "--resume"))
     if resume is not None:
         _refuse_changes(resume, flags)
-        Session(settings.settings, how, company=company).resume(resume)
+        Session(settings.settings, how, company=company, again=again).resume(resume)
     elif dry_run:
         _dry_run(settings, json=how.json)
     else:
-        Session(settings.settings, how, company=company).start()
+        Session(settings.settings, how, company=company, again=again).start()
 
 
 def demo(

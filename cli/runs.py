@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,10 +18,11 @@ from .places import short, short_tokens
 
 if TYPE_CHECKING:
     from ..market.ledger import Ledger, Run
+    from ..market.record import Record
 
 OURS = (
-    "command.txt", "control.json", "floors.json", "order.json", "report.html", "run.log",
-    "task.bin",
+    "command.txt", "control.json", "floors.json", "join.txt", "manifest.json", "order.json",
+    "peer.key", "peers.json", "port", "report.html", "run.log", "task.bin",
 )  # fmt: skip
 PATTERNS = ("*.safetensors", "*.part")
 """What a run keeps in its folder and in ``weights/``; anything else is not ours to remove."""
@@ -60,11 +62,29 @@ def remove(
     folder = run_folder(url, name)
     with Ledger.open(url, create=False) as ledger:
         run_of(ledger, name)
+        _refuse_shared(name, folder)
         if not yes:
             _confirm(name, len(ledger.results(name)), folder)
         _remove(ledger, name)
     kept = _empty(folder)
     answer(f"removed run {name}" + (f"; {folder} keeps what is not the run's" if kept else ""))
+
+
+def _refuse_shared(name: str, folder: Path) -> None:
+    """Refuse to remove a run whose node is there: it would fetch it from others again.
+
+    Raises:
+        CliError: so it is.
+    """
+    from .node import has_node
+
+    if has_node(folder):
+        raise CliError(
+            f"run {name!r} has a node: another process of this machine shares it with others",
+            why="it would fetch the run from them again",
+            cure="end that process (a run, peer or relay) first",
+            code=Code.STORE,
+        )
 
 
 def _remove(ledger: Ledger, name: str) -> None:
@@ -115,21 +135,39 @@ def _empty(folder: Path) -> bool:
 
 
 def _facts(ledger: Ledger, run: Run) -> dict[str, Any]:
-    from ..search.scores import comparable
+    from ..search.scores import TRUSTED, comparable
     from .context import state_of
 
-    results = ledger.results(run.name)
-    search = [r for r in results if comparable(r) and r.bits_per_byte is not None]
+    records = _records(ledger, run.name)
+    search = [
+        record.result
+        for record, weight in records.values()
+        if weight >= TRUSTED and comparable(record.result) and record.result.ok
+    ]
     best = min(search, key=lambda r: (-r.rung, r.bits_per_byte, r.genome), default=None)
     return {
         "name": run.name,
         "state": state_of(ledger, run),
         "started": datetime.fromtimestamp(run.created, UTC).isoformat(timespec="seconds"),
-        "results": len(results),
+        "results": len(records),
         "best_id": best and best.genome,
         "best_rung_tokens": best and best.rung,
         "best_search_bits_per_byte": best and best.bits_per_byte,
     }
+
+
+def _records(ledger: Ledger, run: str) -> Mapping[str, tuple[Record, float]]:
+    """Return the records of a run by id, each with how far it counts by the end of the log."""
+    from ..market.weighed import PAGE, weighed
+
+    found: dict[str, tuple[Record, float]] = {}
+    since = 0
+    while page := weighed(ledger.store, run, since):
+        found.update((line.record.id, (line.record, line.weight)) for line in page)
+        since = page[-1].place + 1
+        if len(page) < PAGE:
+            break
+    return found
 
 
 def _row(facts: dict[str, Any]) -> list[str]:

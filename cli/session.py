@@ -57,12 +57,21 @@ class Session:
         settings: what is asked for.
         how: how it is shown.
         company: where others take part.
+        again: the command that goes on with a run, but for its name, which comes last.
     """
 
-    def __init__(self, settings: RunSettings, how: How, *, company: Company | None = None) -> None:
+    def __init__(
+        self,
+        settings: RunSettings,
+        how: How,
+        *,
+        company: Company | None = None,
+        again: str = "run --resume",
+    ) -> None:
         self.settings = settings
         self.how = how
         self.company = company
+        self.again = again
 
     def start(self, *, prefix: str | None = None) -> None:
         """Start a new run of what the settings say."""
@@ -236,7 +245,7 @@ class Session:
         if unfit:
             notice("left        what is left of the run does not fit this machine")
         if not done:
-            (notice if self.how.json else answer)(f"continue: praxis-evolve run --resume {name}")
+            (notice if self.how.json else answer)(f"continue: praxis-evolve {self.again} {name}")
         elif best is not None and not self.how.json:
             answer(f'next    praxis-evolve sample g-{best[:6]} "import " --run {name}')
         if clock.ended is not None:

@@ -56,11 +56,13 @@ def status(
 
 def document(run: Opened) -> dict[str, Any]:
     """Return what ``status --json`` prints."""
+    from .others import others
     from .progress import restored
     from .view import finals, verdict, volume_of, winner_of
     from .winners import Texts, final_json
 
-    counts, volume = restored(run.manifest, run.ledger.events(run.name)), volume_of(run)
+    log = list(run.ledger.told(run.name))
+    counts, volume = restored(run.manifest, [told.event for told in log]), volume_of(run)
     outcome, sentence = verdict(run)
     texts = Texts(run)
     return {
@@ -89,6 +91,7 @@ def document(run: Opened) -> dict[str, Any]:
         "winner": winner_of(run),
         "outcome": outcome,
         "verdict": sentence,
+        "others": None if (found := others(log)) is None else found._asdict(),
         "trainings": [final_json(final, texts) for final in finals(run)],
         "next": next_command(run),
     }
@@ -127,11 +130,13 @@ def next_command(run: Opened) -> str:
 
 
 def _screen(run: Opened) -> None:
+    from .others import others
     from .progress import restored
     from .session import FINALS, final_row
     from .view import facts, finals, verdict, volume_of, volume_text
 
-    counts = restored(run.manifest, run.ledger.events(run.name))
+    log = list(run.ledger.told(run.name))
+    counts = restored(run.manifest, [told.event for told in log])
     known = facts(run.manifest)
     rungs = " | ".join(f"{short_tokens(r)} {counts.rungs[r]}" for r in run.manifest.rungs)
     failed = ", ".join(f"{name} {count}" for name, count in failures(run))
@@ -147,6 +152,8 @@ def _screen(run: Opened) -> None:
     }
     if volume := volume_of(run):
         lines["front"] = volume_text(volume)
+    if found := others(log):
+        lines["others"] = str(found)
     for label, text in lines.items():
         answer(f"{label:<8} {text}")
     if several := finals(run):

@@ -10,7 +10,7 @@ from ..genome.graph import Genome
 from ..genome.identity import architecture_id
 from ..genome.text import to_json
 from ..reports.layers import layers_text
-from ..search.base import Asked, Assignment, Finished
+from ..search.base import Asked, Assignment, Event
 from ..search.finals import by_replica
 from ..search.flat import flat_alike
 from ..search.measures import measures_of
@@ -18,6 +18,7 @@ from ..search.optuna_study import Tried
 from ..search.scores import TRUSTED, comparable
 from ..search.standing import scores_by_rung
 from .context import Opened
+from .counted import last_weights
 from .places import short
 
 
@@ -26,7 +27,8 @@ def tried(run: Opened) -> dict[str, Tried]:
 
     Results that are not trusted, finals and those of inherited weights give no score.
     """
-    asks, told = _log(run)
+    events = list(run.ledger.events(run.name))
+    asks, told = _asks(run, events), last_weights(events).items()
     scores = scores_by_rung(told)
     results = _by_genome(result for result, weight in told if weight >= TRUSTED)
     searched = {name: ours for name, ours in results.items() if any(map(comparable, ours))}
@@ -48,15 +50,13 @@ def tried(run: Opened) -> dict[str, Tried]:
     }
 
 
-def _log(run: Opened) -> tuple[dict[str, Assignment], list[tuple[Result, float]]]:
-    """Return the first ask of each genome, and the results with their weights."""
-    asks, told = dict[str, Assignment](), list[tuple[Result, float]]()
-    for event in run.ledger.events(run.name):
+def _asks(run: Opened, events: Iterable[Event]) -> dict[str, Assignment]:
+    """Return the first ask of each genome."""
+    asks = dict[str, Assignment]()
+    for event in events:
         if isinstance(event, Asked):
             asks.setdefault(run.plan.identify(event.assignment.genome), event.assignment)
-        elif isinstance(event, Finished):
-            told.append((event.result, event.weight))
-    return asks, told
+    return asks
 
 
 def _by_genome(results: Iterable[Result]) -> dict[str, list[Result]]:

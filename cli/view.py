@@ -19,7 +19,7 @@ from ..genome.graph import Genome
 from ..market.manifest import Manifest
 from ..reports.model import Evaluation, Final, Floor, Outcome, RunView, Volume
 from ..reports.quantities import amount
-from ..search.base import Asked, Finished
+from ..search.base import Asked
 from ..search.finals import Comparison, by_replica, compare, winner
 from ..search.front import Front, front
 from ..search.intervals import summary
@@ -27,6 +27,7 @@ from ..search.measures import measures_of
 from ..search.objectives import objectives
 from ..search.standing import scores_by_rung
 from .context import Opened
+from .counted import counted, last_weights
 from .places import short, short_tokens, task_file
 from .settings import short_name
 
@@ -55,16 +56,18 @@ def finals(run: Opened) -> list[Final]:
 
 
 def evaluations(run: Opened) -> list[Evaluation]:
-    """Return the evaluations of the search (replica 0) in the order of the log."""
+    """Return the evaluations of the search (replica 0) that count, in the order of the log."""
     origins = dict[tuple[str, int], tuple[str, tuple[str, ...]]]()
-    found = list[Evaluation]()
-    for event in run.ledger.events(run.name):
-        if isinstance(event, Asked):
+    events = list(run.ledger.events(run.name))
+    for event in events:
+        if isinstance(event, Asked) and event.assignment.replica == 0:
             a = event.assignment
-            origins[run.plan.identify(a.genome), a.rung] = (a.origin, a.parents)
-        elif isinstance(event, Finished) and event.result.replica == 0:
-            origin, parents = origins.get((event.result.genome, event.result.rung), ("", ()))
-            found.append(_evaluation(len(found) + 1, event.result, origin, parents))
+            origins.setdefault((run.plan.identify(a.genome), a.rung), (a.origin, a.parents))
+    found = list[Evaluation]()
+    for result in counted(events):
+        if result.replica == 0:
+            origin, parents = origins.get((result.genome, result.rung), ("", ()))
+            found.append(_evaluation(len(found) + 1, result, origin, parents))
     return found
 
 
@@ -73,7 +76,7 @@ def front_of(run: Opened) -> Front | None:
 
     It is of trainings from scratch, one a genome, and a function of the records.
     """
-    told = [(e.result, e.weight) for e in run.ledger.events(run.name) if isinstance(e, Finished)]
+    told = last_weights(run.ledger.events(run.name)).items()
     known, names = run.plan.evolution.population.genomes, wanted(run.manifest)
     scores = {
         rung: {name: bits for name, bits in there.items() if name in known}
@@ -193,6 +196,7 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
         "limits": ", ".join(f"{name} {value:,.0f}" for name, value in limits.items()),
         **({"priors": _priors_text(manifest.priors)} if manifest.priors else {}),
         **({"weights": "inherited in the search, finals from scratch"} if manifest.inherit else {}),
+        **({"islands": _islands_text(manifest.islands)} if manifest.islands > 1 else {}),
         "seed": str(manifest.seed),
         "catalog": f"{len(manifest.blocks)} entries, {manifest.catalog[:12]}",
         "program": f"praxis-evolve {manifest.program}",
@@ -201,6 +205,10 @@ def facts(manifest: Manifest) -> Mapping[str, str]:
 
 def _priors_text(priors: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {strength:+g}" for name, strength in priors.items())
+
+
+def _islands_text(count: int) -> str:
+    return f"{count}; a peer has all records of its own, and now and then the best of the others"
 
 
 def _floors(manifest: Manifest, task: Task) -> dict[str, float]:

@@ -181,6 +181,10 @@ class Gossip:
         """Return at most so many peers of this island that may answer now, at random."""
         return self._chosen(most, self._near())
 
+    def beside(self, peers: Sequence[str]) -> int:
+        """Return how many of some peers live on this island, or of whom that is not known."""
+        return sum(not self._is_abroad(self._known.get(name)) for name in peers)
+
     def hear_of(self, peer: str) -> None:
         """Note that there is a peer of that name."""
         self._hear_of(Contact(peer))

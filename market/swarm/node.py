@@ -226,6 +226,7 @@ async def _gossip(
             say(
                 "status",
                 peers=len(transport.neighbours),
+                beside=gossip.beside(transport.neighbours),
                 records=sum(head.records for head in heads.values()),
                 own=0 if own is None else own.upto,
                 held=gossip.held_by(1),

@@ -174,10 +174,14 @@ class NodeProcess:
     def _run(self) -> None:
         """Run a process to its end and take in what it says."""
         command = [sys.executable, "-m", MODULE, self._settings.to_json()]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            text=True, start_new_session=True,
-        )  # fmt: skip
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                text=True, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:  # there is no room for another process; later there may be
+            self._errors.append(f"it cannot be started: {error}")
+            return
         assert process.stdin is not None
         assert process.stdout is not None
         with self._said:

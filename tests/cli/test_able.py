@@ -284,7 +284,7 @@ def test_a_small_machine_does_what_fits_it_and_says_what_is_left(
     called = cli("run", "--listen", "--store", store, "--name", "s", "--quiet", *of(text))
     assert called.code == Code.DONE
     assert "what is left of the run does not fit this machine" in called.err
-    assert "continue: praxis-evolve run --resume s" in called.out
+    assert "continue: praxis-evolve run --listen 127.0.0.1:0 --resume s" in called.out
     again = cli(
         "run", "--listen", "--store", store, "--resume", "s", "--fleet", "--no-report",
         "--device", "cpu", "--workers", "1",

@@ -43,6 +43,7 @@ class Process:
 def node_that_said(folder: Path, **status: int) -> Node:
     node = Node(RunOf("sqlite://", "r", DIGEST, folder), "ab", (ADDRESS,), json=False, quiet=False)
     said = {"peers": 0, "records": 0, "own": 0, "acknowledged": 0} | status
+    said = {"beside": said["peers"]} | said
     node.process = cast(
         "NodeProcess", Process({"status": said, "listening": {"addresses": [ADDRESS]}})
     )
@@ -67,6 +68,8 @@ def test_the_end_waits_for_others_only_where_they_lack_something(
     assert took(node_that_said(tmp_path, **waiting), 5, given_up=True) < 0.2
     assert took(node_that_said(tmp_path, **waiting | {"acknowledged": 5}), 5) < 0.2
     assert took(node_that_said(tmp_path, **waiting | {"peers": 0}), 5) < 0.2
+    assert took(node_that_said(tmp_path, **waiting | {"beside": 0}), 5) < 0.2
+    assert took(node_that_said(tmp_path, **waiting | {"beside": 1}), 5) < 0.2
     assert took(node_that_said(tmp_path, **waiting), 0) < 0.2
 
 
@@ -84,6 +87,8 @@ def test_what_others_hold_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[
     )
     node_that_said(tmp_path).tell_end(5, 1.0)
     assert "nobody else is here" in capsys.readouterr().out
+    node_that_said(tmp_path, peers=2, beside=0).tell_end(5, 1.0)
+    assert "; 2 of other islands, and nobody else of this one" in capsys.readouterr().out
     node = node_that_said(tmp_path, peers=2, records=12, own=5)
     node.json = True
     node.tell_end(5, 1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -27,9 +28,11 @@ from praxis_evolve.cli.node import Node
 from praxis_evolve.cli.peer import WAITS, entered
 from praxis_evolve.cli.places import name_for
 from praxis_evolve.cli.session import How
+from praxis_evolve.market.identity_key import Identity, default_path
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.search.base import Grown
+from praxis_evolve.search.base import Finished, Grown
 from praxis_evolve.tests.cli.calling import Cli, Tiny
+from praxis_evolve.tests.cli.claiming import claims
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the daemon needs POSIX")
 
@@ -48,6 +51,7 @@ class Machine:
     calls: list[subprocess.Popen[str]] = field(default_factory=list[subprocess.Popen[str]])
     seen: list[psutil.Process] = field(default_factory=list[psutil.Process])
     names: set[str] = field(default_factory=set[str])
+    errors: list[str] = field(default_factory=list[str])
 
     @property
     def store(self) -> str:
@@ -110,6 +114,7 @@ class Machine:
         call.stdout.close()
         call.stderr.close()
         assert "Traceback" not in errors.result()
+        self.errors.append(errors.result())
         return call.returncode, [json.loads(line) for line in said.result().splitlines()]
 
     def stop(self, call: subprocess.Popen[str], number: int = signal.SIGINT) -> int:
@@ -237,6 +242,7 @@ def test_an_interrupted_peer_leaves_and_comes_back(
     two.assert_nobody_left()
     with Ledger.open(copied.url) as ledger:
         assert two.records().items() >= ledger.counts("tiny").items()
+    assert "continue: praxis-evolve peer --join r\n" in two.errors[-1]
     third = two.peer("r")  # its node remembers the others
     assert two.until(third, "joined")["peers"] == 1
     two.until(third, "start")
@@ -244,6 +250,29 @@ def test_an_interrupted_peer_leaves_and_comes_back(
     assert one.stop(first) == Code.INTERRUPTED
     one.assert_nobody_left()
     two.assert_nobody_left()
+
+
+def test_a_relay_weighs_what_came_by_the_results_of_its_owner(cli: Cli, copied: Tiny) -> None:
+    one = Machine(copied.folder.parent, "test.db")
+    shutil.copy(default_path(), one.folder / "identity")
+    with Ledger.open(copied.url) as ledger:
+        (own,) = ledger.counts("tiny")
+        lies = claims(ledger, Identity.new(), 0.5)
+        ledger.merge("tiny", lies, own=own)
+    relay = one.start("relay", "--join", "tiny", "--json")
+    one.until(relay, "joined")
+    with Ledger.open(copied.url) as ledger:
+
+        def counting() -> set[float]:
+            told = ledger.told("tiny")
+            last = {r.id: e.weight for e, r in told if r is not None and isinstance(e, Finished)}
+            return {last[each.id] for each in lies}
+
+        wait_until(lambda: counting() == {0.0})
+        assert one.stop(relay) == Code.INTERRUPTED
+        one.assert_nobody_left()
+        assert ledger.run("tiny").state == "finished"
+    assert cli("replay", "tiny", "--store", copied.url).code == Code.DONE
 
 
 def test_a_bad_line_or_name_is_refused(cli: Cli, tiny: Tiny) -> None:

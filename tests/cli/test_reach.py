@@ -48,6 +48,23 @@ def test_what_cannot_be_announced_is_refused(reach: Reach, why: str) -> None:
     assert error.value.code is Code.USAGE
 
 
+@pytest.mark.parametrize(
+    ("reach", "flags"),
+    [
+        (Reach(), ()),
+        (Reach("0.0.0.0:4001"), ("--listen", "0.0.0.0:4001")),
+        (
+            Reach("0.0.0.0:4001", "peer.example.org", upnp=True),
+            ("--listen", "0.0.0.0:4001", "--announce", "peer.example.org", "--upnp"),
+        ),
+    ],
+)
+def test_a_command_that_goes_on_lets_others_in_as_before(
+    reach: Reach, flags: tuple[str, ...]
+) -> None:
+    assert reach.flags() == flags
+
+
 @pytest.mark.parametrize("reach", [Reach(None, "peer.example.org:4001"), Reach(upnp=True)])
 def test_who_does_not_listen_announces_nothing(reach: Reach) -> None:
     with pytest.raises(CliError, match="it does not listen") as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from math import log2
 from pathlib import Path
 from statistics import fmean
@@ -11,11 +12,13 @@ import pytest
 
 from praxis_evolve.blocks.registry import installed
 from praxis_evolve.cli.errors import Code
+from praxis_evolve.cli.view import facts
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.identity import genome_id
 from praxis_evolve.genome.text import from_json
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.tests.cli.calling import Cli, Tiny
+from praxis_evolve.tests.market.loop import MANIFEST
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +104,14 @@ def test_status_counts_what_the_ledger_holds(cli: Cli, tiny: Tiny, results: list
     assert "8/8 genomes" in screen
     assert found["next"] in screen
     assert found["best"]["id"][:6] in screen
+
+
+def test_a_run_of_several_islands_says_what_a_peer_has_of_it() -> None:
+    assert "islands" not in facts(MANIFEST)
+    several = facts(replace(MANIFEST, islands=3))["islands"]
+    assert (
+        several == "3; a peer has all records of its own, and now and then the best of the others"
+    )
 
 
 def test_status_shows_the_authors(cli: Cli, tiny: Tiny) -> None:

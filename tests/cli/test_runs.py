@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
 from praxis_evolve.cli.errors import Code
+from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import acquire, release
 from praxis_evolve.market.ledger import Ledger
+from praxis_evolve.market.swarm.peer_key import PeerKey
 from praxis_evolve.tests.cli.calling import Cli, Tiny
+from praxis_evolve.tests.cli.claiming import claims
 
 
 def test_a_run_is_removed_with_its_folder(cli: Cli, copied: Tiny) -> None:
@@ -29,6 +33,37 @@ def test_what_is_not_the_runs_is_kept(cli: Cli, copied: Tiny) -> None:
     assert (called.code, "keeps" in called.out) == (Code.DONE, True)
     left = sorted(path.name for path in copied.folder.rglob("*") if path.is_file())
     assert left == ["mine.bin", "thesis.txt"]
+
+
+def test_nothing_that_a_node_kept_is_left(cli: Cli, copied: Tiny) -> None:
+    for name in ("join.txt", "manifest.json", "peer.key", "peers.json", "port"):
+        (copied.folder / name).write_text("1")
+    called = cli("runs", "rm", "tiny", "--yes", "--store", copied.url)
+    assert (called.code, "keeps" in called.out) == (Code.DONE, False)
+    assert not copied.folder.exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="nodes need POSIX")
+def test_a_run_that_a_node_shares_is_kept_for_it_would_come_back(cli: Cli, copied: Tiny) -> None:
+    key = copied.folder / "peer.key"
+    PeerKey.load_or_create(key)
+    with PeerKey.held(key):
+        called = cli("runs", "rm", "tiny", "--yes", "--store", copied.url)
+        assert called.code == Code.STORE
+        assert "end that process (a run, peer or relay) first" in called.err
+        assert cli("status", "--store", copied.url).code == Code.DONE
+    assert cli("runs", "rm", "tiny", "--yes", "--store", copied.url).code == Code.DONE
+
+
+def test_the_best_of_a_run_is_no_claim_of_a_stranger(cli: Cli, copied: Tiny) -> None:
+    (before,) = cli("runs", "--store", copied.url, "--json").json["runs"]
+    with Ledger.open(copied.url) as ledger:
+        (own,) = ledger.counts("tiny")
+        lies = claims(ledger, Identity.new(), 0.5)
+        ledger.merge("tiny", lies, own=own)
+    (after,) = cli("runs", "--store", copied.url, "--json").json["runs"]
+    assert after == before | {"results": before["results"] + len(lies)}
+    assert before["best_search_bits_per_byte"] > 0.5
 
 
 def test_nobody_to_ask_is_no_yes(cli: Cli, copied: Tiny) -> None:

@@ -207,6 +207,8 @@ def test_two_on_an_island_acknowledge_nothing_and_three_do(
         for peer in peers:
             near = {other.name for other in peers if other.island == peer.island}
             assert set(peer.gossip.some(10)) == near - {peer.name}, "flights stay on the island"
+            others = [other.name for other in peers if other is not peer]
+            assert peer.gossip.beside(others) == len(near) - 1
         ended(peers)
 
     virtual.run(main())

@@ -175,6 +175,7 @@ def test_nodes_of_two_islands_have_the_best_of_each_other(tmp_path: Path) -> Non
             assert here.ledger.ids(RUN) == here.own() | there.best(16)
         status = first.node.latest["status"]
         assert (status["held"], status["acknowledged"]) == (0, 0), "who lives elsewhere counts not"
+        assert (status["peers"], status["beside"]) == (1, 0)
     assert not daemons()
 
 
@@ -347,6 +348,25 @@ def test_a_node_ends_when_its_parent_does(tmp_path: Path) -> None:
     parent.wait()
     parent.stdout.close()
     until(lambda: not psutil.pid_exists(pid) and not any(p.is_running() for p in below))
+
+
+def test_a_node_for_which_there_was_no_room_is_started_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("praxis_evolve.market.swarm.process.MODULE", "asyncio")  # until it ends
+    monkeypatch.setattr("praxis_evolve.market.swarm.process.PATIENCE", (0.1, 0.1))
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(tmp_path / "nothing"))
+        settings = Settings(
+            store="sqlite://", run="r", digest="0" * 64, folder=str(tmp_path), identity="none"
+        )
+        node = NodeProcess(settings)
+        with pytest.raises(NodeError, match=r"it cannot be started: .*No such file"):
+            node.wait_for("listening", 0.5)
+        assert node.pid is None
+    until(lambda: node.pid is not None)
+    node.close()
+    assert node.pid is None
 
 
 def test_settings_are_read_as_they_were_written() -> None:
