@@ -18,6 +18,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.search.base import Event, Finished
 from praxis_evolve.tests.cli.calling import Cli, Tiny
 from praxis_evolve.tests.cli.claiming import claims
+from praxis_evolve.tests.market.receiving import received
 
 FIGURES = st.sampled_from([1.0, 1.5, None])
 WEIGHTS = st.sampled_from([0.0, 0.1, 0.25, 1.0])
@@ -70,7 +71,7 @@ def test_no_claim_of_a_stranger_is_shown_as_a_result(cli: Cli, copied: Tiny, hee
     with Ledger.open(copied.url) as ledger:
         (own,) = ledger.counts("tiny")
         lies = claims(ledger, Identity.new(), 0.5)
-        ledger.merge("tiny", lies, own=own)
+        received(ledger, "tiny", lies, own=own)
         if heeded:  # it was believed for a while
             ledger.append_weights("tiny", dict.fromkeys(lies, 1.0))
             ledger.append_weights("tiny", dict.fromkeys(lies, 0.0))

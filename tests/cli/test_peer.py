@@ -33,6 +33,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.search.base import Finished, Grown
 from praxis_evolve.tests.cli.calling import Cli, Tiny
 from praxis_evolve.tests.cli.claiming import claims
+from praxis_evolve.tests.market.receiving import received
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the daemon needs POSIX")
 
@@ -258,7 +259,7 @@ def test_a_relay_weighs_what_came_by_the_results_of_its_owner(cli: Cli, copied: 
     with Ledger.open(copied.url) as ledger:
         (own,) = ledger.counts("tiny")
         lies = claims(ledger, Identity.new(), 0.5)
-        ledger.merge("tiny", lies, own=own)
+        received(ledger, "tiny", lies, own=own)
     relay = one.start("relay", "--join", "tiny", "--json")
     one.until(relay, "joined")
     with Ledger.open(copied.url) as ledger:

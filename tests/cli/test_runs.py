@@ -15,6 +15,7 @@ from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.swarm.peer_key import PeerKey
 from praxis_evolve.tests.cli.calling import Cli, Tiny
 from praxis_evolve.tests.cli.claiming import claims
+from praxis_evolve.tests.market.receiving import received
 
 
 def test_a_run_is_removed_with_its_folder(cli: Cli, copied: Tiny) -> None:
@@ -60,7 +61,7 @@ def test_the_best_of_a_run_is_no_claim_of_a_stranger(cli: Cli, copied: Tiny) -> 
     with Ledger.open(copied.url) as ledger:
         (own,) = ledger.counts("tiny")
         lies = claims(ledger, Identity.new(), 0.5)
-        ledger.merge("tiny", lies, own=own)
+        received(ledger, "tiny", lies, own=own)
     (after,) = cli("runs", "--store", copied.url, "--json").json["runs"]
     assert after == before | {"results": before["results"] + len(lies)}
     assert before["best_search_bits_per_byte"] > 0.5

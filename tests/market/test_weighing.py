@@ -28,6 +28,7 @@ from praxis_evolve.tests.market.loop import (
     always,
     invented,
 )
+from praxis_evolve.tests.market.receiving import received
 
 RUN = "run"
 
@@ -84,9 +85,9 @@ def test_what_came_counts_as_in_a_run_that_is_resumed(tmp_path: Path, me: Identi
         assert len(records) > 10
         said, looking = others(records), weighing(here, me)
         for start in range(0, len(said), 7):  # at several looks, or at one
-            here.merge(RUN, said[start : start + 7], own=me.author)
+            received(here, RUN, said[start : start + 7], own=me.author)
             assert looking.look()
-        there.merge(RUN, said, own=me.author)
+        received(there, RUN, said, own=me.author)
         driven(there, me, always(Wish.STOP))
         assert weights(here) == weights(there)
         assert {weights(here)[each.id] for each in said} == {0.0, 1.0}
@@ -102,11 +103,11 @@ def test_a_run_goes_on_after_it_and_replays(tmp_path: Path, me: Identity) -> Non
     with begun(tmp_path / "a", me, 12) as ledger:
         records = [each for each in ledger.records(RUN) if each.result.ok]
         looking = weighing(ledger, me)
-        ledger.merge(RUN, others(records)[: len(records) + 9], own=me.author)
+        received(ledger, RUN, others(records)[: len(records) + 9], own=me.author)
         assert looking.look()
         driven(ledger, me, after(3, Wish.STOP))
         assert ledger.run(RUN).state == "stopped"
-        ledger.merge(RUN, others(records), own=me.author)
+        received(ledger, RUN, others(records), own=me.author)
         assert looking.look()
         driven(ledger, me, always(Wish.WORK))
         assert ledger.run(RUN).state == "finished"
@@ -118,7 +119,7 @@ def test_who_measured_nothing_and_who_is_driven_by_another_process_logs_nothing(
     tmp_path: Path, me: Identity
 ) -> None:
     with begun(tmp_path / "a", me, 40) as ledger:
-        ledger.merge(RUN, others(ledger.records(RUN)), own=me.author)
+        received(ledger, RUN, others(ledger.records(RUN)), own=me.author)
         length = len(list(ledger.events(RUN)))
         assert not weighing(ledger, Identity.new()).look()
         lease = acquire(ledger.store, RUN, now=1000.0)
@@ -137,7 +138,7 @@ def test_what_could_not_be_logged_is_logged_at_the_next_look(
 
     with begun(tmp_path / "a", me, 40) as ledger:
         said = others([each for each in ledger.records(RUN) if each.result.ok])
-        ledger.merge(RUN, said, own=me.author)
+        received(ledger, RUN, said, own=me.author)
         looking = weighing(ledger, me)
         with monkeypatch.context() as patch:
             patch.setattr(ledger, "append_weights", fail)
