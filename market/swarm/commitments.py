@@ -156,8 +156,8 @@ class Commitments:
     ) -> None:
         self._ledger, self._run, self._author = ledger, run, author
         self._spreads, self._in_touch, self._now = spreads, in_touch, now
-        self._first = OrderedDict[tuple[str, Key], str]()
-        self._waiting = dict[str, _Heard]()
+        self._first = OrderedDict[tuple[str, Key], None]()
+        self._waiting = dict[tuple[str, Key], _Heard]()  # not by record: anybody can name its id
         self._sure = deque[str](maxlen=MOST_SURE)
 
     def hear(self, author: str, several: Iterable[Commitment], out: int) -> None:
@@ -169,12 +169,12 @@ class Commitments:
         for each in several:
             if author == self._author or (author, each.work) in self._first:
                 continue
-            self._first[author, each.work] = each.record
+            self._first[author, each.work] = None
             until = now + self._spreads()
-            self._waiting[each.record] = _Heard(author, each, now, until, out, until)
+            self._waiting[author, each.work] = _Heard(author, each, now, until, out, until)
             while len(self._first) > MOST_HEARD:
-                _, record = self._first.popitem(last=False)
-                self._waiting.pop(record, None)
+                oldest, _ = self._first.popitem(last=False)
+                self._waiting.pop(oldest, None)
 
     def sure(self) -> Sequence[str]:
         """Return the ids of the last records to which their authors were bound in time."""
@@ -183,7 +183,7 @@ class Commitments:
             holds = self._holds(each, now)
             each.look = now + (now - each.at) / 2  # more and more seldom
             if holds is not None or now > each.at + STALE:
-                del self._waiting[each.commitment.record]
+                del self._waiting[each.author, each.commitment.work]
             if holds:
                 self._sure.append(each.commitment.record)
         return tuple(self._sure)
