@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,6 +78,10 @@ class Flying:
         return self.node.process.latest.get(event) if fresh else None
 
     def _tell(self) -> None:
-        """Tell of what runs first; of what is done, as much as a node takes."""
-        order = sorted(self._until, key=lambda work: self._until[work] is not None)
+        """Tell of what runs first; of what is done, as much as a node takes, the last first.
+
+        The records of those are everywhere last.
+        """
+        untils = {w: math.inf if until is None else until for w, until in self._until.items()}
+        order = sorted(untils, key=untils.__getitem__, reverse=True)
         self.node.process.tell("flights", again=True, works=order[:MOST_WORKS])

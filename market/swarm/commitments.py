@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -28,7 +28,9 @@ MOST_BOUND = 32
 """The most records that a peer may be bound to at a time, and the most that another hears of."""
 
 MOST_HEARD = 8192
-"""How many commitments are kept that may yet be found to hold; the oldest are forgotten."""
+"""How many commitments are kept; of who has most of them the oldest is forgotten, so that a flood
+of one takes nothing from others.
+"""
 
 MOST_SURE = 256
 """How many of the last that hold are told of."""
@@ -156,8 +158,10 @@ class Commitments:
     ) -> None:
         self._ledger, self._run, self._author = ledger, run, author
         self._spreads, self._in_touch, self._now = spreads, in_touch, now
-        self._first = OrderedDict[tuple[str, Key], str]()
-        self._waiting = dict[str, _Heard]()
+        self._works = dict[str, dict[Key, None]]()
+        """Of each author the works that it was bound to, the oldest first."""
+        self._kept = 0
+        self._waiting = dict[tuple[str, Key], _Heard]()  # not by record: anybody can name its id
         self._sure = deque[str](maxlen=MOST_SURE)
 
     def hear(self, author: str, several: Iterable[Commitment], out: int) -> None:
@@ -167,14 +171,14 @@ class Commitments:
         """
         now = self._now()
         for each in several:
-            if author == self._author or (author, each.work) in self._first:
+            if author == self._author or each.work in self._works.get(author, ()):
                 continue
-            self._first[author, each.work] = each.record
+            self._works.setdefault(author, {})[each.work] = None
+            self._kept += 1
             until = now + self._spreads()
-            self._waiting[each.record] = _Heard(author, each, now, until, out, until)
-            while len(self._first) > MOST_HEARD:
-                _, record = self._first.popitem(last=False)
-                self._waiting.pop(record, None)
+            self._waiting[author, each.work] = _Heard(author, each, now, until, out, until)
+            if self._kept > MOST_HEARD:
+                self._forget_one()
 
     def sure(self) -> Sequence[str]:
         """Return the ids of the last records to which their authors were bound in time."""
@@ -183,10 +187,20 @@ class Commitments:
             holds = self._holds(each, now)
             each.look = now + (now - each.at) / 2  # more and more seldom
             if holds is not None or now > each.at + STALE:
-                del self._waiting[each.commitment.record]
+                del self._waiting[each.author, each.commitment.work]
             if holds:
                 self._sure.append(each.commitment.record)
         return tuple(self._sure)
+
+    def _forget_one(self) -> None:
+        """Forget the oldest commitment of who has most; of several, of who was heard first."""
+        most = max(self._works, key=lambda author: len(self._works[author]))
+        oldest = next(iter(self._works[most]))
+        del self._works[most][oldest]
+        if not self._works[most]:
+            del self._works[most]
+        self._kept -= 1
+        self._waiting.pop((most, oldest), None)
 
     def _holds(self, heard: _Heard, now: float) -> bool | None:
         """Return whether nobody else had said the same in time, None before the record came."""

@@ -63,14 +63,17 @@ def test_a_work_is_told_of_until_its_record_is_everywhere() -> None:
     assert case.told.works[2:] == [[work(two)]]
 
 
-def test_of_many_those_that_run_are_told_of() -> None:
+def test_of_many_those_that_run_and_those_done_last_are_told_of() -> None:
     case = Case()
-    for number in range(MOST_WORKS):
+    newest = case.ask(0)
+    for number in range(MOST_WORKS + 1):
         asked = case.ask(number)
+        case.now += 1
         case.flying.on_finished(asked, TOY.evaluate(asked))
-    last = case.ask(MOST_WORKS)
+        newest = asked
+    last = case.ask(MOST_WORKS + 1)
     assert len(case.told.works[-1]) == MOST_WORKS
-    assert case.told.works[-1][0] == work(last)
+    assert case.told.works[-1][:2] == [work(last), work(newest)], "held back the longest"
 
 
 def test_what_others_work_on_is_believed_while_the_node_speaks() -> None:

@@ -165,6 +165,41 @@ def test_nothing_is_sure_for_who_was_cut_off_nor_of_another_s_or_no_record(
         assert not heard.sure()
 
 
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("same", [False, True])
+def test_who_names_another_s_record_takes_nothing_from_its_author(
+    me: Author, others: Sequence[Author], clock: Clock, first: bool, same: bool
+) -> None:
+    one, thief = others
+    one.measure(1)
+    mine = bound(one)
+    work = mine.work if same else Key("ab" * 32, 100, 0)
+    said = [(one.key, mine), (thief.key, Commitment(work, mine.record))]
+    commitments = heard_by(me, clock)
+    for author, commitment in reversed(said) if first else said:
+        commitments.hear(author, [commitment], out=0)
+    brought(one, me)
+    for _ in range(3):
+        clock.now += SPREADS
+        assert list(commitments.sure()) == [mine.record]
+
+
+def test_a_flood_of_commitments_takes_nothing_from_others(
+    me: Author, others: Sequence[Author], clock: Clock
+) -> None:
+    one, hog = others
+    one.measure(1)
+    commitments = heard_by(me, clock)
+    commitments.hear(one.key, [bound(one)], out=0)
+    flood = [Commitment(Key(f"{n:064x}", 100, 0), f"{n:064x}") for n in range(MOST_HEARD)]
+    for first in range(0, MOST_HEARD, MOST_BOUND):
+        commitments.hear(hog.key, flood[first : first + MOST_BOUND], out=0)
+    brought(one, me)
+    clock.now += SPREADS
+    found = [list(commitments.sure()) for _ in range(1 + MOST_HEARD // LOOKED)]
+    assert found[-1] == [bound(one).record]
+
+
 def test_who_is_bound_to_nothing_costs_few_looks(
     me: Author, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
