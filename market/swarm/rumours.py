@@ -88,7 +88,8 @@ class Rumours:
         self._hear(author, bound)
         with suppress(RecordError):  # what it says itself counts here, but would not elsewhere
             for each in bound:
-                self._keep(author, each)
+                if name_of(author, each) not in self._kept and not self._keep(author, each):
+                    break  # a stranger costs one look, not one for each
 
     async def run(self) -> None:
         """Ask others until cancelled."""

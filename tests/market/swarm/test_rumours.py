@@ -235,6 +235,26 @@ def test_what_is_forged_costs_one_look_at_a_signature(monkeypatch: pytest.Monkey
     simulated(main)
 
 
+def test_who_does_not_fit_costs_one_look_each_time_that_it_tells() -> None:
+    async def main(network: Network) -> None:
+        looks, known, stranger = list[str](), identity_of(7), identity_of(8)
+
+        def fits(author: str, record: str) -> bool:
+            looks.append(author)
+            return author == known.author
+
+        peer = Peer(network.join("p0"), 0, fits=fits)
+        for _ in range(3):
+            for author in (known, stranger):
+                several = [signed(RUN, author, bound(n)) for n in range(MOST_BOUND)]
+                peer.rumours.tell(author.author, several)
+        assert looks.count(stranger.author) == 3
+        assert looks.count(known.author) == MOST_BOUND
+        assert len(peer.heard) == 2 * MOST_BOUND, "what an author says itself is heard as ever"
+
+    simulated(main)
+
+
 def test_no_more_is_heard_of_one_answer_nor_of_one_author_than_may_be() -> None:
     async def main(network: Network) -> None:
         peer = Peer(network.join("p0"), 0)
