@@ -11,6 +11,9 @@ in L PERIOD / FANOUT records, where L are made in a second, however many peers t
 Past ``--island`` peers there are islands of about so many: a peer holds all of its own and one in
 ``SHARE`` of the others', any of whose authors it may have heard of; in one of ``VISITS`` rounds it
 visits another island, and as often it is visited, for which all names that may be offered are sent.
+
+Where an island has more peers than an author tells itself, each asks for commitments as often as it
+exchanges, says which it heard lately, and gets each of its island's once.
 """
 
 from __future__ import annotations
@@ -35,12 +38,16 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.claims import Claims
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
+from praxis_evolve.market.swarm.commitments import Commitment, signed, spreading
 from praxis_evolve.market.swarm.emigrants import OFFERED, SHARE
+from praxis_evolve.market.swarm.flights import MOST_PEERS
 from praxis_evolve.market.swarm.gossip import FANOUT, PERIOD, TOLD, VISITS
 from praxis_evolve.market.swarm.heads import Head, encoded, root
 from praxis_evolve.market.swarm.parts import ALL, Answer, compared, read, told
 from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.market.swarm.room import MOST_AUTHORS
+from praxis_evolve.market.swarm.rumours import MOST_KEPT, name_of
+from praxis_evolve.search.base import Key
 
 DAY = 86_400.0
 TOGETHER = 8
@@ -87,6 +94,8 @@ class Costs:
     """Bytes in a day that say who has what, both ways."""
     visited: float
     """Bytes in a day of what is offered to other islands and what they offer."""
+    passed: float
+    """Bytes in a day of commitments that are passed on, both ways."""
     rate: float
     """Bytes in a second of all these."""
     cpu: float
@@ -172,6 +181,19 @@ def compared_bytes(authors: int, differ: int) -> tuple[float, int]:
     return moved + len(canonical.encode(encoded(wanted))), requests
 
 
+def passed_bytes(peers: int, records: float) -> float:
+    """Return the bytes of commitments in a day, both ways, on an island of so many peers."""
+    if peers - 1 <= MOST_PEERS:
+        return 0.0
+    identity = Identity.new()
+    one = signed(RUN, identity, Commitment(Key("0" * 64, 10_000, 0), "0" * 64))
+    told = len(canonical.encode([identity.author, list(one)])) + 1
+    known = min(MOST_KEPT, records / DAY * (spreading(peers) + 2 * PERIOD))
+    asked = len(canonical.encode({"run": "0" * 64, "has": [], "bound": []}))
+    named = known * (len(canonical.encode(name_of(identity.author, one))) + 1)
+    return 2 * records * told + 2 * FANOUT * DAY / PERIOD * (asked + named)
+
+
 def costs(
     peers: int,
     constants: Constants,
@@ -191,13 +213,15 @@ def costs(
     told_of = exchanges * (some * moved + (1 - some) * same)
     visits = 0.0 if islands == 1 else 2 * DAY / PERIOD / VISITS
     visited = visits * len(canonical.encode({"ids": ["0" * 64] * OFFERED, "island": 0}))
+    passed = passed_bytes(peers // islands, records / islands)
     looks = 0.0 if islands == 1 else 2 * held * constants.looked
     return Costs(
         peers=peers, islands=islands, records=records, held=held, received=received,
-        compared=told_of, visited=visited, rate=(received + told_of + visited) / DAY,
+        compared=told_of, visited=visited, passed=passed,
+        rate=(received + told_of + visited + passed) / DAY,
         cpu=held * constants.taken + looks + exchanges * peers * constants.headed,
         disk=30 * held * constants.stored,
-        requests=(exchanges * (1 + some * requests) + 3 * visits) / DAY,
+        requests=(exchanges * (1 + some * requests + (passed > 0)) + 3 * visits) / DAY,
     )  # fmt: skip
 
 
@@ -211,6 +235,7 @@ def table(several: Sequence[Costs]) -> Iterator[str]:
         "MB of records a day": [f"{each.received / 1e6:,.1f}" for each in several],
         "MB of heads a day, both ways": [f"{each.compared / 1e6:,.1f}" for each in several],
         "MB of offers a day, both ways": [f"{each.visited / 1e6:,.1f}" for each in several],
+        "MB of commitments a day": [f"{each.passed / 1e6:,.1f}" for each in several],
         "KB/s": [f"{each.rate / 1e3:,.2f}" for each in several],
         "core-seconds a day": [f"{each.cpu:,.1f}" for each in several],
         "GB on disk after 30 days": [f"{each.disk / 1e9:,.2f}" for each in several],

@@ -48,6 +48,7 @@ from praxis_evolve.market.record import parse
 from praxis_evolve.market.swarm import frames, heads, joining, replica
 from praxis_evolve.market.swarm.blobs import serve_blobs
 from praxis_evolve.market.swarm.board import Board, packed, unpacked
+from praxis_evolve.market.swarm.commitments import Commitment, signed
 from praxis_evolve.market.swarm.directory import FIND, PING, STORE, Directory
 from praxis_evolve.market.swarm.flights import Flights
 from praxis_evolve.market.swarm.gossip import Gossip
@@ -57,8 +58,11 @@ from praxis_evolve.market.swarm.parts import ALL
 from praxis_evolve.market.swarm.peer_key import PeerKey
 from praxis_evolve.market.swarm.refused import Refused
 from praxis_evolve.market.swarm.replica import LedgerReplica
+from praxis_evolve.market.swarm.rumours import METHOD as RUMOURS
+from praxis_evolve.market.swarm.rumours import Rumours
 from praxis_evolve.market.swarm.transport import FRAME, Contact, Handler, TransportError
 from praxis_evolve.market.swarm.validator import Shards, Validator, sign
+from praxis_evolve.search.base import Key
 
 HANG = 1.0
 """The most seconds of a case, of a processor: others may be at work beside it."""
@@ -208,6 +212,7 @@ def targets(folder: Path, loop: asyncio.AbstractEventLoop, stack: ExitStack) -> 
         *sample.served(ran),
         *sample.answered(ran),
         *sample.migrating(ran),
+        sample.rumoured(ran),
         Target("claim", sample.claims, sample.claim, (RecordError,), 0.5),
     ]  # fmt: skip
 
@@ -252,6 +257,7 @@ class _Sample:
             "push": self.batches,
             "blob": [f"task:{'ab' * 32}".encode(), f"manifest:{'cd' * 32}".encode()],
             "flights": [self._flight()],
+            RUMOURS: [canonical.encode({"run": self.run, "has": ["ab" * 6, "cd" * 6]})],
         }
         self.answers = {
             "heads": [canonical.encode({"heads": encoded, "parts": {}, "peers": peers})],
@@ -270,11 +276,15 @@ class _Sample:
         ]  # fmt: skip
         self.asked = [b"\x05\0\0\0\x03headsxyz", b"\x04\0\x10\0\0pull" + bytes(64)]
 
+    def _bound(self) -> Commitment:
+        """Return what an author is bound to."""
+        return signed(self.run, self.identity, Commitment(Key("ab" * 32, 100, 0), "cd" * 32))
+
     def _flight(self) -> bytes:
         """Return what an author says that it works on."""
         works = [["ab" * 32, 100, 0], ["cd" * 32, 300, -1]]
         said = {"run": self.run, "author": self.identity.author, "count": 7, "works": works}
-        body = canonical.encode(said)
+        body = canonical.encode({**said, "bound": [list(self._bound())]})
         return canonical.encode({"said": body.decode(), "signature": self.identity.sign(body)})
 
     def board(self, data: bytes) -> bool:
@@ -311,7 +321,7 @@ class _Sample:
         wire = _Wire()
         self._gossip(wire)
         serve_blobs(wire, lambda name: None)
-        Flights(wire, self.run, self.other, peers=lambda most: [])
+        Flights(wire, self.run, self.other, peers=lambda most: [], hear=self._rumours(wire).tell)
         directory = self._directory()
         kinds = {
             PING: dht.PingRequest(),
@@ -400,6 +410,26 @@ class _Sample:
             Target("reads names", names, answered("names"), refusals, 0.5),
             Target("reads migrants", self.batches, answered("records"), refusals, 0.5),
         ]
+
+    def rumoured(self, ran: Callable[[Coroutine[Any, Any, object]], object]) -> Target:
+        """Return a target for the answer of who is asked for commitments."""
+        wire = _Wire()
+        told = [[self.identity.author, list(self._bound())], ["ef" * 32, list(self._bound())]]
+
+        def answered(data: bytes) -> object:
+            wire.answers = {RUMOURS: data}
+            return ran(self._rumours(wire).ask("other"))
+
+        valid = [canonical.encode({"bound": some}) for some in (told, told[:1])]
+        return Target(f"reads {RUMOURS}", valid, answered, share=0.5)
+
+    def _rumours(self, wire: _Wire) -> Rumours:
+        """Return what passes on all that fits, and has heard nothing."""
+        return Rumours(
+            wire, self.run, self.other.author, peers=lambda most: [], rng=Random(1),
+            fits=lambda author, record: True, hear=lambda author, bound: None,
+            spreads=lambda: 60.0,
+        )  # fmt: skip
 
     def _gossip(self, wire: _Wire) -> Gossip:
         """Return gossip that remembers of nobody what was refused."""

@@ -19,7 +19,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...search.base import Key, key_of
+from .. import canonical
 from ..evidence import agree
+from ..identity_key import Identity, verify
 from ..ledger import Ledger
 from ..record import Record
 from .gossip import PERIOD
@@ -47,6 +49,24 @@ class Commitment(NamedTuple):
 
     work: Key
     record: str
+    signature: str = ""
+    """Its author's, by which others may pass it on (``rumours``)."""
+
+
+def signed(run: str, identity: Identity, commitment: Commitment) -> Commitment:
+    """Return a commitment in the run of that digest, signed by its author."""
+    return commitment._replace(signature=identity.sign(_signed(run, commitment)))
+
+
+def genuine(run: str, author: str, commitment: Commitment) -> bool:
+    """Return whether the author signed a commitment, in the run of that digest."""
+    return verify(author, _signed(run, commitment), commitment.signature)
+
+
+def _signed(run: str, commitment: Commitment) -> bytes:
+    """Return what is signed: nothing else that an author signs begins so."""
+    said = {"run": run, "work": list(commitment.work), "record": commitment.record}
+    return b"commitment " + canonical.encode(said)
 
 
 def spreading(peers: int, period: float = PERIOD) -> float:

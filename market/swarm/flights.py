@@ -4,7 +4,7 @@ A lease without a master: a peer says what it works on, signed by its author and
 others whenever that changes and again and again; whoever hears nothing for a while holds its work
 for free. What an author said before is never taken for what it says now, whoever repeats it. Who
 is left alone on that word is for the reader to say: here all are told of. With it goes what the
-author is bound to (``commitments``).
+author is bound to (``commitments``), signed apart so that others may pass it on (``rumours``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .. import canonical, fields
 from ..errors import RecordError
 from ..identity_key import Identity, verify
 from . import message
-from .commitments import MOST_BOUND, Commitment
+from .commitments import MOST_BOUND, Commitment, signed
 from .heads import AUTHORS
 from .transport import Transport, TransportError
 
@@ -115,10 +115,11 @@ class Flights:
         """Say from now on that this peer works on these, at most ``MOST_WORKS``."""
         self._mine, self._said_bound = tuple(works), tuple(self._bound())
         self._count = max(self._count + 1, int(1000 * self._now()))
+        bound = (signed(self._run, self._identity, each) for each in self._said_bound)
         body = canonical.encode({
             "run": self._run, "author": self._identity.author, "count": self._count,
             "works": [list(work) for work in self._mine],
-            "bound": [[list(work), record] for work, record in self._said_bound],
+            "bound": [list(each) for each in bound],
         })  # fmt: skip
         said = {"said": body.decode(), "signature": self._identity.sign(body)}
         self._said = canonical.encode(said)
@@ -189,7 +190,7 @@ class Flights:
         works = fields.sequence(found["works"], "works", MOST_WORKS)
         bound = fields.sequence(found["bound"], "what an author is bound to", MOST_BOUND)
         count = fields.whole(found["count"], "count")
-        return author, count, tuple(map(key_from, works)), tuple(map(_commitment, bound))
+        return author, count, tuple(map(key_from, works)), tuple(map(commitment_from, bound))
 
 
 def key_from(value: object) -> Key:
@@ -207,9 +208,18 @@ def key_from(value: object) -> Key:
     )
 
 
-def _commitment(value: object) -> Commitment:
-    work, record = fields.several(value, "a commitment", 2)
-    return Commitment(key_from(work), fields.hexadecimal(record, "a record", 64))
+def commitment_from(value: object) -> Commitment:
+    """Return the commitment in plain data, which may come from a stranger.
+
+    Raises:
+        RecordError: it is none; whether it is signed is not looked at.
+    """
+    work, record, signature = fields.several(value, "a commitment", 3)
+    return Commitment(
+        key_from(work),
+        fields.hexadecimal(record, "a record", 64),
+        fields.hexadecimal(signature, "a signature", 128),
+    )
 
 
 def _clock() -> float:

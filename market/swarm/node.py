@@ -41,6 +41,7 @@ from .p2p import Network, P2PTransport
 from .parent import Parent
 from .process import Settings
 from .replica import LedgerReplica
+from .rumours import Rumours
 from .transport import TransportError
 from .weights import Kept, fetch_weights
 
@@ -206,15 +207,21 @@ async def _gossip(
     commitments = Commitments(
         ledger, settings.run, author, spreads=spreads, in_touch=gossip.in_touch
     )
+    rumours = Rumours(
+        transport, settings.digest, author, peers=gossip.some, fits=replica.awaits,
+        hear=lambda author, bound: commitments.hear(author, bound, withheld.out),
+        spreads=spreads, rng=Random(), period=settings.period,
+    )  # fmt: skip
     flights = Flights(
         transport, settings.digest, identity, peers=gossip.some, bound=lambda: withheld.bound,
-        hear=lambda author, bound: commitments.hear(author, bound, withheld.out),
+        hear=rumours.tell,
     )  # fmt: skip
     parent.on("flights", lambda said: flights.say(list(map(key_from, said["works"]))))
     parent.on("release", lambda said: withheld.release())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(gossip.run())
         tasks.create_task(flights.run())
+        tasks.create_task(rumours.run())
         tasks.create_task(_let_out(withheld))
         others = 0 if migration is None else FANOUT
         tasks.create_task(_catch_up(gossip, transport.neighbours[:FANOUT], others))

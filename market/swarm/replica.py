@@ -103,6 +103,12 @@ class LedgerReplica:
         islands = Islands(self.run, self.islands)
         return islands.of(author) != islands.of(self.author)
 
+    def awaits(self, author: str, record: str) -> bool:
+        """Whether a record is not here, of an author of this island of whom others are."""
+        if self._is_foreign(author) or author not in self.heads():
+            return False
+        return not self.ledger.stored(self.name, [record])
+
     def heads(self) -> Heads:
         """Return in brief what is here; only authors of whom the log tells more are read."""
         length, authors = self.ledger.news(self.name, self._read)

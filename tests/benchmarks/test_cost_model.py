@@ -9,6 +9,7 @@ from praxis_evolve.benchmarks.cost_model import (
     compared_bytes,
     costs,
     measured,
+    passed_bytes,
     table,
 )
 
@@ -38,6 +39,17 @@ def test_of_more_authors_hardly_more_is_sent_where_as_much_differs() -> None:
     assert many < 3 * few
     assert requests == 3
     assert compared_bytes(5000, 50)[0] > 3 * many
+
+
+def test_commitments_are_passed_on_where_an_author_does_not_tell_all() -> None:
+    assert passed_bytes(33, 33 * 288) == 0
+    assert costs(20, CONSTANTS).passed == 0 == costs(66, CONSTANTS, islands=2).passed
+    some, more = passed_bytes(1000, 1000 * 288), passed_bytes(1000, 2000 * 288)
+    assert 1.9 < more / some < 2
+    assert 2 * 1000 * 288 * 340 < some < 2 * 1000 * 288 * 900
+    whole = costs(1000, CONSTANTS)
+    assert whole.rate * 86_400 == pytest.approx(whole.received + whole.compared + whole.passed)
+    assert costs(2000, CONSTANTS, islands=2).passed == pytest.approx(whole.passed)
 
 
 def test_costs_make_a_table() -> None:

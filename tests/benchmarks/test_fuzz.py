@@ -23,10 +23,13 @@ def test_nothing_that_is_sent_breaks_what_reads_it() -> None:
     found = fuzz.fuzz(3000, seed=1)
     sound(found)
     served = {each.target.removeprefix("serves ") for each in found}
-    assert {"heads", "pull", "push", "blob", ".ping", ".find", ".store"} <= served
+    known = {"heads", "pull", "push", "blob", "flights", "rumours", ".ping", ".find", ".store"}
+    assert known | {"reads rumours"} <= served
     assert all(each.cases > 50 for each in found)
     (push,) = (each for each in found if each.target == "serves push")
     assert push.taken > push.cases / 10, "who pushes is not slowed"
+    (flights,) = (each for each in found if each.target == "serves flights")
+    assert flights.taken > 0, "what is fed is valid before it is mutated"
 
 
 @pytest.mark.slow

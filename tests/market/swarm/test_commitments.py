@@ -23,6 +23,8 @@ from praxis_evolve.market.swarm.commitments import (
     Commitment,
     Commitments,
     Withheld,
+    genuine,
+    signed,
     spreading,
 )
 from praxis_evolve.market.swarm.flights import LOOK, Flights
@@ -146,6 +148,35 @@ def test_of_one_work_the_first_commitment_stands(
     clock.now += SPREADS
     brought(one, me)
     assert list(commitments.sure()) == [bound(one, 1).record]
+
+
+def test_what_is_repeated_after_another_said_the_same_counts_nothing(
+    me: Author, others: Sequence[Author], clock: Clock
+) -> None:
+    """The receiver's clock alone says when a commitment was heard, whoever passes it on."""
+    for each in others:
+        each.measure(1)
+        brought(each, me)
+    commitments = heard_by(me, clock)
+    clock.now += SPREADS
+    for each in others:
+        commitments.hear(each.key, [bound(each)], out=0)
+    for _ in range(3):
+        clock.now += STALE
+        assert not commitments.sure()
+
+
+def test_a_signature_is_of_one_commitment_in_one_run_by_its_author(
+    others: Sequence[Author],
+) -> None:
+    one, other = others
+    one.measure(1, 2)
+    first, second = (signed("ab" * 32, one.identity, bound(one, seq)) for seq in (0, 1))
+    assert genuine("ab" * 32, one.key, first)
+    assert not genuine("ab" * 32, one.key, bound(one))
+    assert not genuine("cd" * 32, one.key, first)
+    assert not genuine("ab" * 32, other.key, first)
+    assert not genuine("ab" * 32, one.key, first._replace(signature=second.signature))
 
 
 def test_nothing_is_sure_for_who_was_cut_off_nor_of_another_s_or_no_record(

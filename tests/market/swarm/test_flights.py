@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from random import Random
 from typing import Any
 
@@ -16,6 +16,7 @@ from praxis_evolve.market import canonical
 from praxis_evolve.market.errors import RecordError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.swarm import virtual
+from praxis_evolve.market.swarm.commitments import MOST_BOUND, Commitment, genuine
 from praxis_evolve.market.swarm.flights import BEAT, GOOD, LOOK, MOST_WORKS, Flights, key_from
 from praxis_evolve.market.swarm.memory import Network
 from praxis_evolve.market.swarm.transport import TransportError
@@ -142,10 +143,33 @@ def test_nobody_speaks_for_another_nor_repeats_what_it_said_before() -> None:
             message(author, count=6, works=[list(work(n)) for n in range(MOST_WORKS + 1)]),
             message(author, count=6, works=[["xyz", 1, 2]]), b"nonsense", b"[" * 9_000,
             message(author, count=6, more="x" * 20_000), message(author, count=-1),
+            message(author, count=6, bound=[[list(work(1)), "ab" * 32]]),
+            message(author, count=6, bound=[[list(work(1)), "ab" * 32, "cd" * 32]]),
         ):  # fmt: skip
             with pytest.raises(TransportError):
                 await answered(network, request)
         assert peer.flights.others == {author.author: (work(1),)}
+
+    simulated(main)
+
+
+def test_to_what_one_is_bound_it_tells_signed_on_its_own_and_the_most_of_it_fits() -> None:
+    async def main(network: Network) -> None:
+        heard = dict[str, Sequence[Commitment]]()
+        bound = [Commitment(work(n)._replace(rung=10**9), f"{n:064x}") for n in range(MOST_BOUND)]
+        one, other = (network.join(f"p{n}") for n in range(2))
+        teller = Flights(
+            one, RUN, identity_of(0), peers=lambda most: ["p1"], bound=lambda: bound,
+            now=asyncio.get_running_loop().time,
+        )  # fmt: skip
+        teller.say([work(n)._replace(rung=10**9) for n in range(MOST_WORKS)])
+        Flights(other, RUN, identity_of(1), peers=lambda most: [], hear=heard.__setitem__)
+        task = asyncio.create_task(teller.run())
+        await asyncio.sleep(SOON)
+        task.cancel()
+        author = identity_of(0).author
+        assert [each._replace(signature="") for each in heard[author]] == bound
+        assert all(genuine(RUN, author, each) for each in heard[author])
 
     simulated(main)
 

@@ -7,6 +7,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -22,6 +23,7 @@ from praxis_evolve.genome.text import to_json
 from praxis_evolve.market import canonical
 from praxis_evolve.market.errors import RecordError
 from praxis_evolve.market.identity_key import Identity
+from praxis_evolve.market.islands import Islands
 from praxis_evolve.market.record import Record, sign
 from praxis_evolve.market.swarm.heads import (
     Head,
@@ -37,7 +39,7 @@ from praxis_evolve.market.swarm.replica import decoded as batch_in
 from praxis_evolve.market.swarm.transport import FRAME
 from praxis_evolve.search.base import Finished
 from praxis_evolve.tests.market.loop import CATALOG
-from praxis_evolve.tests.market.swarm.authors import RUN, Author, genome_of, measured
+from praxis_evolve.tests.market.swarm.authors import CLAIMS, RUN, Author, genome_of, measured
 
 
 def place(seq: int, fork: str) -> tuple[int, str]:
@@ -322,6 +324,28 @@ def test_only_changed_authors_are_read_again(authors: Callable[[], Author]) -> N
     after = here.heads()
     assert after[other.key] is before[other.key]
     assert after[one.key] == Head(2, 2, head_of(one.ledger.places(RUN, one.key)).digest)
+
+
+def test_awaited_is_what_is_not_here_of_an_author_of_this_island_who_is_known(
+    authors: Callable[[], Author],
+) -> None:
+    one, other, stranger = authors(), authors(), authors()
+    other.measure(1)
+    here = one.replica()
+    first = other.ledger.records(RUN)[0].id
+    assert not here.awaits(other.key, "ab" * 32), "nobody knows it"
+    sent(other.replica(), here)
+    assert here.awaits(other.key, "ab" * 32)
+    assert not here.awaits(other.key, first)
+    assert not here.awaits(stranger.key, "ab" * 32)
+    run = one.ledger.run(RUN).digest
+    apart = next(i for i in map(partial(Islands, run), range(2, 99))
+                 if i.of(one.key) != i.of(other.key))  # fmt: skip
+    beside = next(i for i in map(partial(Islands, run), range(2, 99))
+                  if i.of(one.key) == i.of(other.key))  # fmt: skip
+    for islands in (apart, beside):
+        replica = LedgerReplica(one.ledger, RUN, one.key, CLAIMS, islands.count)
+        assert replica.awaits(other.key, "ab" * 32) == (islands is beside)
 
 
 def bloated(genome: Genome) -> Genome:
