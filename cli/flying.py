@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from ..search.base import Assignment
     from .node import Node
 
-LINGER = 120.0
-"""The seconds that a work is still told of once it is done, until its record is everywhere: it may
-be held back at first (``commitments``).
+LINGER = 240.0
+"""The seconds that a work is still told of once it is done, until its record is everywhere: of a
+thousand peers it may be held back for 110 at first (``commitments``), and spreads in 100.
 """
 
 FRESH = 20.0

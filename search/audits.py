@@ -260,7 +260,7 @@ class Audits:
             if self._forget(key, author):
                 self._agree(key, author)
             self._work.answer(key)
-            self._score(key, result.bits_per_byte)
+            self._score(key, None if result.inherited_tokens else result.bits_per_byte)
             return
         self._right[author] -= self._agreed.pop((key, author), False)
         if answered is False:
@@ -308,7 +308,7 @@ class Audits:
         )
 
     def _score(self, key: Key, bits: float | None) -> None:
-        """Note what is trusted of a work of the search; None takes it away."""
+        """Note what a training from scratch of the search came to; None takes it away."""
         if key.replica or key.rung not in self._scores:
             return
         if (before := self._trusted.pop(key, None)) is not None:

@@ -92,8 +92,12 @@ def test_what_is_trusted_no_more_is_looked_at_again_and_keeps_nobody_else_s_clai
     assert {offer.genome for offer in asks(stage)} == {asked_of(9).genome}
 
 
-def test_only_what_would_be_promoted_is_looked_at_and_some_by_lot() -> None:
+@pytest.mark.parametrize("heirs", [0, 30])
+def test_only_what_would_be_promoted_is_looked_at_and_some_by_lot(heirs: int) -> None:
     stage = audits()
+    for number in range(600, 600 + heirs):  # they are promoted by themselves
+        heir = replace(TOY.evaluate(asked_of(number)), bits_per_byte=1.0, inherited_tokens=50)
+        stage.tell([Finished(heir)])
     for number in range(30):
         asked = asked_of(number)
         stage.tell([Finished(replace(TOY.evaluate(asked), bits_per_byte=2 + number / 10))])
