@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from random import Random
 
@@ -40,11 +40,15 @@ def chain(author: Identity, count: int, *, bits: float = 2.5) -> list[Record]:
     return records
 
 
-def says(author: Identity, answers: Mapping[int, float | None]) -> list[Record]:
+def says(
+    author: Identity, answers: Mapping[int, float | None], *, heirs: Container[int] = ()
+) -> list[Record]:
     """A chain of what an author says of works by number; None is a failure."""
     records: list[Record] = []
     for number, bits in answers.items():
         result = replace(RESULT, genome=f"{number:064x}", bits_per_byte=bits)
+        if number in heirs:
+            result = replace(result, inherited_tokens=50, parent="ab" * 32)
         if bits is None:
             result = replace(result, failure="out of memory", reason="too little here")
         prev = records[-1].id if records else FIRST
@@ -94,6 +98,15 @@ def test_an_author_is_believed_after_it_was_right_often_enough_but_for_a_few_by_
     mine = mine_of(truth(*range(200)))
     found = weights_of([*theirs, *mine], theirs)[200:]
     assert 0.5 * AUDITED < found.count(UNVERIFIED) / len(found) < 2 * AUDITED
+
+
+def test_no_lot_falls_on_heirs_whom_no_audit_measures():
+    heirs = range(1000, 1300)
+    theirs = says(OTHER, truth(*range(STANDING), *heirs), heirs=heirs)
+    own = truth(*range(10_000, 10_000 + APART), *range(STANDING)) | {2000: 1.5}
+    assert set(weights_of([*theirs, *says(ME, own, heirs={2000})], theirs)) == {1.0}
+    own |= {1000: 3.0}
+    assert set(weights_of([*theirs, *says(ME, own, heirs={1000, 2000})], theirs[1:])) != {1.0}
 
 
 def test_whom_a_lot_falls_on_hangs_on_a_secret():
