@@ -213,8 +213,8 @@ class Evidence:
         """Whether what trusted authors say is measured again, by a lot of this peer's own.
 
         All whom this peer believes look at a share together, so that what an audit costs does not
-        grow with their number: where one of them contradicts, the others look, too. No audit measures
-        what began with inherited weights, which would wait for ever.
+        grow with their number: where one of them contradicts, the others look, too. What began with
+        inherited weights no audit measures, so it would wait for ever.
         """
         if self._heard[0].record.result.inherited_tokens:
             return False
