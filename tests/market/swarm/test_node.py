@@ -377,8 +377,8 @@ def test_settings_are_read_as_they_were_written() -> None:
 
 @pytest.mark.slow
 def test_nothing_acknowledged_is_lost_while_nodes_are_killed(tmp_path: Path) -> None:
-    found = chaos(6, seconds=40.0, every=3.0, seed=1, folder=tmp_path)
-    assert found.kills >= 10
+    found = chaos(12, seconds=60.0, every=3.0, seed=1, folder=tmp_path)
+    assert found.kills >= 15
     assert found.acknowledged > 20
     assert found.lost == 0
     assert found.quiet < 60
