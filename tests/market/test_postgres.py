@@ -56,7 +56,7 @@ def test_a_run_is_kept_whole(server: Ledger, genome: Genome, identity: Identity)
     assert server.places("amber", identity.author) == [(0, record.id)]
     assert [each for each, _ in server.entries("amber", identity.author)] == [record]
     server.create_run("copy", {"seed": 1})
-    assert received(server, "copy", [record, record]).added == (record.id,)
+    assert received(server, "copy", [record, record], [genome]).added == (record.id,)
     server.remove_run("amber")
     assert [run.name for run in server.runs()] == ["copy"]
     with pytest.raises(NotFoundError, match="amber"):

@@ -26,7 +26,6 @@ from praxis_evolve.market.swarm.transport import FRAME, Contact, Transport, Tran
 from praxis_evolve.tests.market.swarm.real_peers import (
     Peers,
     always,
-    daemons,
     echo,
     endless,
     frozen,
@@ -202,11 +201,13 @@ def test_a_start_that_is_broken_off_leaves_nothing(tmp_path: Path, steps: int) -
 def test_a_daemon_that_dies_again_and_again_is_started_less_often(tmp_path: Path) -> None:
     async def main() -> None:
         async with Peers(tmp_path) as peers:
-            peer = await peers.start(watch=QUICK)
+            peer, other = await peers.several(2, watch=QUICK)
+            peer.serve("echo", echo)
             first = peer.pid
             os.kill(first or 0, signal.SIGKILL)
-            await until(lambda: peer.pid != first and peer.pid in daemons())
+            await until(lambda: _answers(other, peer))  # one killed in its start is started at once
             second = peer.pid
+            assert second != first
             os.kill(second or 0, signal.SIGKILL)
             await asyncio.sleep(3 * QUICK)
             assert peer.pid == second, "a second start at once would be too soon"
