@@ -16,6 +16,7 @@ from typing import Any, Literal, cast
 import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
+from ..genome.text import MOST_VISITS
 from ..market.islands import MOST as MOST_ISLANDS
 from .conditions import parse_hours, parse_span
 from .errors import CliError, Code
@@ -302,10 +303,13 @@ def parse_limit(text: str) -> tuple[str, int]:
     """Return the short name and the amount of a limit such as ``params=5M``.
 
     Raises:
-        ValueError: unknown name, or not an amount.
+        ValueError: unknown name, not an amount, or more visits than a genome's text may have.
     """
     name, _, amount = text.partition("=")
-    return _known("limit", name, LIMITS), parse_amount(amount)
+    known, most = _known("limit", name, LIMITS), parse_amount(amount)
+    if known == "visits" and most > MOST_VISITS:
+        raise ValueError(f"a genome has at most {MOST_VISITS} visits, but {text!r} allows more")
+    return known, most
 
 
 def parse_reference(text: str) -> tuple[str, float]:

@@ -24,6 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from . import schema
 from .errors import StoreError
 from .flushing import flush
+from .tables import VERSION_TABLE
 from .transaction import Transaction, transaction
 from .turns import NAP, turn
 
@@ -239,10 +240,18 @@ def _engine(address: URL) -> Engine:
 
 def _configure(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
+    if _is_foreign(connection):
+        return  # it will be refused, and stays as it is
     mode = _logged_ahead(connection)
     flushes = "NORMAL" if mode == "wal" else "FULL"  # commits to the log are flushed by us
     for setting in (f"synchronous={flushes}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {setting}")
+
+
+def _is_foreign(connection: Any) -> bool:
+    """Whether there are tables, but not ours."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    return bool(tables) and VERSION_TABLE not in tables
 
 
 def _logged_ahead(connection: Any) -> str:

@@ -137,6 +137,12 @@ def test_limits_may_be_repeated_or_stand_in_one_text() -> None:
     ]  # fmt: skip
 
 
+def test_visits_are_limited_to_what_the_text_of_a_genome_may_have() -> None:
+    assert parse_limit("visits=256") == ("visits", 256)
+    with pytest.raises(ValueError, match=r"at most 256 visits, but 'visits=257' allows more"):
+        parse_limit("visits=257")
+
+
 def test_priors_have_a_usual_strength_or_one_of_their_own() -> None:
     found = layered({"prior": ["mixer=mha, after mha=glu:-0.2", "learning_rate=1e-2:0.5"]})
     assert [parse_prior(text) for text in found.settings.prior] == [

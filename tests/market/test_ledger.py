@@ -294,6 +294,19 @@ def test_genomes_come_back_with_their_lineage(
     assert ledger.put_genome(run, genome) == found
 
 
+def test_a_genome_that_could_not_be_read_again_is_not_stored(
+    ledger: Ledger, run: str, genome: Genome
+):
+    long = replace(genome, route=tuple(Visit(0, (i - 1,)) for i in range(1000)))
+    asked = Assignment(long, 1000, 0, Birth("run", "a" * 64, 0), "mutate")
+    for store in (lambda: ledger.put_genome(run, long), lambda: ledger.append_asked(run, asked)):
+        with pytest.raises(
+            StoreError, match=r"may have 65536 bytes, but has \d+; limit the visits"
+        ):
+            store()
+    assert list(ledger.genomes(run)) == list(ledger.events(run)) == []
+
+
 def test_genomes_are_found_by_the_start_of_their_id(ledger: Ledger, run: str, genome: Genome):
     ids = sorted(ledger.put_genome(run, variant(genome, number)) for number in range(40))
     for found in ids:

@@ -224,8 +224,11 @@ def test_a_vacuum_that_others_do_not_let_in_is_an_error(url: str, monkeypatch: p
 
 def test_a_database_of_another_program_is_left_alone(url: str):
     edit(url, "CREATE TABLE bookmarks (id INTEGER)")
-    with pytest.raises(StoreError, match=r"tables of another program \(bookmarks\); name an empty"):
-        Store.open(url)
+    before = file_of(url).read_bytes()
+    for opener in (Store.open, Store.upgrade):
+        with pytest.raises(StoreError, match=r"tables of another program \(bookmarks\); name an"):
+            opener(url)
+    assert file_of(url).read_bytes() == before  # its journal, too, is of the kind that it was
 
 
 def test_a_file_that_is_no_database_is_left_alone(url: str):
