@@ -80,8 +80,8 @@ class LedgerReplica:
     islands: int = 1
     out: Callable[[], int | None] = lambda: None
     run: str = field(init=False)
-    _mine: tuple[int, Head] = field(default=(0, NONE), init=False)
-    """The head of so many own records."""
+    _mine: tuple[tuple[int, Head], Head] = field(default=((0, NONE), NONE), init=False)
+    """How many may be out of the own records with that head, and the head of those."""
     _known: dict[str, Head] = field(default_factory=dict[str, Head], init=False)
     _room: Room = field(init=False)
     _abroad: Room = field(init=False)
@@ -120,11 +120,11 @@ class LedgerReplica:
     def _shown(self) -> Heads:
         """Return what is known but for own records that are held back."""
         out, own = self.out(), self._known.get(self.author)
-        if out is None or own is None or own.records <= out:
+        if out is None or own is None or (own.whole and own.records <= out):
             return self._known
-        if self._mine[0] != out:
+        if self._mine[0] != (out, own):
             places = self.ledger.places(self.name, self.author)
-            self._mine = out, head_of(place for place in places if place[0] < out)
+            self._mine = (out, own), head_of(place for place in places if place[0] < out)
         shown = {**self._known, self.author: self._mine[1]}
         return {author: head for author, head in shown.items() if head.records}
 

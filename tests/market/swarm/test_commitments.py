@@ -29,6 +29,7 @@ from praxis_evolve.market.swarm.commitments import (
 )
 from praxis_evolve.market.swarm.flights import LOOK, Flights
 from praxis_evolve.market.swarm.gossip import Gossip
+from praxis_evolve.market.swarm.heads import head_of
 from praxis_evolve.market.swarm.memory import Network
 from praxis_evolve.market.swarm.replica import LedgerReplica
 from praxis_evolve.search.base import Key, key_of
@@ -289,6 +290,26 @@ def test_others_see_a_record_when_it_was_held_back_and_its_hash_before(
         others[0].replica().receive(batch)
     assert others[0].ledger.records(RUN) == me.ledger.records(RUN)
     assert others[0].replica().heads() == replica.heads() == me.replica().heads()
+
+
+def test_what_is_held_back_is_not_named_where_own_records_came_back_with_gaps(
+    me: Author, tmp_path: Path
+) -> None:
+    me.measure(*range(4))
+    lost = Author(tmp_path / "lost", identity=me.identity)
+    replica = LedgerReplica(lost.ledger, RUN, me.key, CLAIMS, out=lambda: 3)
+    other = Author(tmp_path / "other")
+    entries = dict(enumerate(me.ledger.entries(RUN, me.key)))
+    for came, shown in (((0, 2, 3), (0, 2)), ((1,), (0, 1, 2))):
+        records, texts = zip(*(entries[seq] for seq in came), strict=True)
+        lost.ledger.take_in(RUN, records, texts, own=me.key, check=lambda record, genome: None)
+        head = head_of((seq, entries[seq][0].id) for seq in shown)
+        assert replica.heads() == {me.key: head}
+        for batch in replica.lacking(other.replica().heads()):
+            other.replica().receive(batch)
+        assert other.replica().heads() == {me.key: head}
+    lost.ledger.close()
+    other.ledger.close()
 
 
 def test_nobody_is_named_of_whom_all_is_held_back(me: Author, clock: Clock) -> None:
