@@ -339,9 +339,9 @@ def test_awaited_is_what_is_not_here_of_an_author_of_this_island_who_is_known(
     assert not here.awaits(other.key, first)
     assert not here.awaits(stranger.key, "ab" * 32)
     run = one.ledger.run(RUN).digest
-    apart = next(i for i in map(partial(Islands, run), range(2, 99))
+    apart = next(i for i in map(partial(Islands, run), count(2))
                  if i.of(one.key) != i.of(other.key))  # fmt: skip
-    beside = next(i for i in map(partial(Islands, run), range(2, 99))
+    beside = next(i for i in map(partial(Islands, run), count(2))
                   if i.of(one.key) == i.of(other.key))  # fmt: skip
     for islands in (apart, beside):
         replica = LedgerReplica(one.ledger, RUN, one.key, CLAIMS, islands.count)
