@@ -20,7 +20,7 @@ from ..blocks.registry import Catalog, installed
 from ..evaluator.result import Result
 from ..genome.graph import Genome
 from ..genome.identity import genome_id
-from ..genome.text import to_json
+from ..genome.text import MOST_BYTES, MOST_VISITS, to_json
 from ..search.base import Assignment, Event, Key
 from . import canonical, log, lookup, rows
 from .chain import chain_problems
@@ -176,7 +176,7 @@ class Ledger:
             LeaseLostError: another process drives the run since *lease*.
         """
         genome = genome_id(assignment.genome, self._catalog)
-        text = to_json(assignment.genome)
+        text = self._text(run, assignment.genome)
         line = log.asked(assignment, text)
         with changing(self.store, run, lease) as (connection, _):
             if told is not None and (length := rows.log_length(connection, run)) != told:
@@ -213,9 +213,9 @@ class Ledger:
 
     def put_genome(self, run: str, genome: Genome) -> str:
         """Store a genome that nobody asked for, such as a baseline, and return its id."""
-        found = genome_id(genome, self._catalog)
+        found, text = genome_id(genome, self._catalog), self._text(run, genome)
         with changing(self.store, run) as (connection, _):
-            rows.insert_genome(connection, run, found, to_json(genome))
+            rows.insert_genome(connection, run, found, text)
         return found
 
     def publish(
@@ -382,6 +382,18 @@ class Ledger:
         yield from chain_problems(several)
 
     # --------------------------------------------------------------------------------- inside
+
+    def _text(self, run: str, genome: Genome) -> str:
+        """Return the text of a genome, which ``from_json`` would read again."""
+        text = to_json(genome)
+        entries = max(len(genome.pool), len(genome.route))
+        if len(text) > MOST_BYTES or entries > MOST_VISITS:
+            raise StoreError(
+                f"run {run!r} in the store {self.store.name} cannot hold a genome of {entries} "
+                f"visits or pool entries and {len(text)} bytes: {MOST_VISITS} and {MOST_BYTES} are "
+                "what is read again; limit its visits"
+            )
+        return text
 
     def _signed(self, result: Result, identity: Identity, end: _End) -> Record:
         return sign(

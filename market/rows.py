@@ -214,13 +214,8 @@ def insert_genome(connection: Driven, run: str, genome: str, text: str) -> str:
     The caller has locked the run.
 
     Raises:
-        StoreError: what is stored is damaged, or the text is longer than what is read.
+        StoreError: what is stored is damaged.
     """
-    if len(text) > MOST_BYTES:
-        raise StoreError(
-            f"run {run!r} cannot hold genome {genome[:12]}: its text may have {MOST_BYTES} bytes, "
-            f"but has {len(text)}; limit the visits of a genome"
-        )
     found = _GENOME.first(connection, of_run=run, named=genome)
     if found is None:
         stored = packed(text, GENOME)

@@ -294,17 +294,24 @@ def test_genomes_come_back_with_their_lineage(
     assert ledger.put_genome(run, genome) == found
 
 
+@pytest.mark.parametrize("visits", [257, 1000])
 def test_a_genome_that_could_not_be_read_again_is_not_stored(
-    ledger: Ledger, run: str, genome: Genome
+    ledger: Ledger, run: str, genome: Genome, visits: int
 ):
-    long = replace(genome, route=tuple(Visit(0, (i - 1,)) for i in range(1000)))
+    long = replace(genome, route=tuple(Visit(0, (i - 1,)) for i in range(visits)))
     asked = Assignment(long, 1000, 0, Birth("run", "a" * 64, 0), "mutate")
     for store in (lambda: ledger.put_genome(run, long), lambda: ledger.append_asked(run, asked)):
         with pytest.raises(
-            StoreError, match=r"may have 65536 bytes, but has \d+; limit the visits"
+            StoreError, match=rf"cannot hold a genome of {visits} .*limit its visits"
         ):
             store()
     assert list(ledger.genomes(run)) == list(ledger.events(run)) == []
+
+
+def test_a_genome_of_too_many_bytes_is_not_stored(ledger: Ledger, run: str, genome: Genome):
+    pool = tuple(replace(genome.pool[0], lineage=f"{i:0200}") for i in range(250))
+    with pytest.raises(StoreError, match="limit its visits"):
+        ledger.put_genome(run, replace(genome, pool=pool))
 
 
 def test_genomes_are_found_by_the_start_of_their_id(ledger: Ledger, run: str, genome: Genome):
