@@ -7,13 +7,17 @@ Peers are simulated in one process, each with a log, a search and a trust of its
 exchange records two by two, at random, several times in the time of an evaluation. Training is a
 landscape that is known (traits of genomes add up), or with ``--text`` real training of tiny genomes
 on a text (``trained``); every peer that measures a genome finds the same. Dishonest peers never
-measure what others claim, and are of three kinds:
+measure what others claim, and are of four kinds:
 
 - ``colluding``: they claim that what they measured is much better, all by the same amount, so that
   they bear each other out;
 - ``copier``: they repeat what others published, as it is or with a little noise, until an honest
   peer believes them, and lie then as the colluding ones do;
-- ``traitor``: they are honest until an honest peer believes them, and lie then.
+- ``traitor``: they are honest until an honest peer believes them, and lie then;
+- ``shaver``: so are they, but lie by no more than an honest training may stray.
+
+With ``--astray 0.05`` so many trainings of each honest peer come to something else than those of
+the others, by up to ``ASTRAY``, as those do that hang on the last digit of a product.
 
 ``fitness`` is the truth of the genome that an honest peer takes for the best at the top rung, from
 0 (the median of samples) to 1 (what a swarm finds in which all are honest), the mean over honest
@@ -21,8 +25,8 @@ peers; on a text it is what other seeds and the test split say, which no search 
 compares with what the honest peers find alone, with as many evaluations. ``evaluations`` are those
 of honest peers for each result that at least one of them trusts.
 ``friends`` are honest peers and ``believed`` dishonest ones that honest peers believe, ``banned``
-the share of honest ones that were found wrong, ``false`` the share of honest peers whose best is
-another one than was measured.
+the share of honest ones that were found wrong or, though right often enough, are not believed,
+``false`` the share of honest peers whose best is another one than was measured.
 """
 
 from __future__ import annotations
@@ -50,7 +54,7 @@ from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.plan import Plan
 from praxis_evolve.market.reckoning import Reckoning
 from praxis_evolve.market.record import FIRST, Record, sign
-from praxis_evolve.market.tally import TOLERANCE
+from praxis_evolve.market.tally import NEW, STANDING, STRAY, TOLERANCE
 from praxis_evolve.market.trust import weight
 from praxis_evolve.search.audits import AUDIT
 from praxis_evolve.search.base import (
@@ -69,8 +73,14 @@ RUN = "ef" * 32
 LIE = 1.0
 """How many bits per byte better a liar claims to have found a genome."""
 
-Kind = Literal["honest", "colluding", "copier", "traitor"]
-KINDS: tuple[Kind, ...] = "colluding", "copier", "traitor"
+SHAVED = 0.9 * STRAY
+"""How many a shaver does."""
+
+ASTRAY = STRAY / 2
+"""How far an honest training is from that of another machine where it strays, at most."""
+
+Kind = Literal["honest", "colluding", "copier", "traitor", "shaver"]
+KINDS: tuple[Kind, ...] = "colluding", "copier", "traitor", "shaver"
 HONEST: tuple[Kind, ...] = ("honest",)
 
 COPIES = 8
@@ -91,9 +101,12 @@ Heard = tuple[Record, Genome]
 class Peer:
     """A peer with a log, a search and a trust of its own, all in memory."""
 
-    def __init__(self, number: int, of: Manifest, kind: Kind = "honest") -> None:
+    def __init__(
+        self, number: int, of: Manifest, kind: Kind = "honest", *, astray: float = 0.0
+    ) -> None:
         self.identity = identity_of(number)
         self.kind: Kind = kind
+        self.astray = astray
         self.plan = Plan(of, CATALOG)
         self.reckoning = Reckoning(self.identity.author, secret=f"{number}")
         self.records = dict[str, Heard]()
@@ -131,10 +144,16 @@ class Peer:
             return True
         self.begin(assignment)
         result = training.measured(assignment)
-        if lies and result.bits_per_byte is not None:
-            result = replace(result, bits_per_byte=max(0.1, result.bits_per_byte - LIE))
+        if result.bits_per_byte is not None:
+            less = (SHAVED if self.kind == "shaver" else LIE) if lies else self._strays(result)
+            result = replace(result, bits_per_byte=max(0.1, result.bits_per_byte - less))
         self.publish(result, assignment.genome)
         return True
+
+    def _strays(self, result: Result) -> float:
+        """Return how far its machine is from others with this work; always the same."""
+        rng = Random(f"{self.identity.author}/{key_of(result)}")
+        return rng.uniform(-ASTRAY, ASTRAY) if rng.random() < self.astray else 0.0
 
     def ask(self) -> Assignment | None:
         """Ask for a work."""
@@ -274,10 +293,16 @@ def swarm(
     evaluations: int,
     seed: int,
     kind: Kind = "colluding",
+    astray: float = 0.0,
 ) -> Found:
-    """Let so many peers do so many evaluations in all, the liars' own not counted."""
+    """Let so many peers do so many evaluations in all, the liars' own not counted.
+
+    Of the evaluations of each the share *astray* comes to something else than the others'.
+    """
     of, rng = training.manifest(births), Random(seed)
-    several = [Peer(n, of, kind if n >= peers - liars else "honest") for n in range(peers)]
+    several = [
+        Peer(n, of, kind if n >= peers - liars else "honest", astray=astray) for n in range(peers)
+    ]
     honest = [peer for peer in several if peer.honest]
     published = dict[str, float]()
     for now in count():
@@ -306,11 +331,8 @@ def _found(several: Sequence[Peer], training: Training) -> Found:
     best = [found for peer in honest if (found := peer.best()) is not None]
     results = {(r.genome, r.rung) for peer in honest for r in peer.plan.results}
     done = sum(len(peer.origins) for peer in honest)
-    wrong = [
-        peer.reckoning.tallies[name].wrong > 0
-        for peer in honest
-        for name in names & peer.reckoning.tallies.keys()
-    ]
+    tallies = (peer.reckoning.tallies.get(name, NEW) for peer in honest for name in names)
+    wrong = [t.wrong > 0 or (t.confirmed >= STANDING and not t.believed) for t in tallies]
     return Found(
         truth=fmean(training.worth(genome) for genome, _ in best),
         evaluations=done / max(1, len(results)),
@@ -326,7 +348,7 @@ def _is_false(training: Training, genome: Genome, claimed: Result) -> bool:
     """Whether a result is another one than whoever evaluates honestly finds."""
     birth = Birth(RUN, "", 0)
     truth = training.measured(Assignment(genome, claimed.rung, claimed.replica, birth))
-    return not agree(truth, claimed)
+    return agree(truth, claimed) is False
 
 
 def middling(training: Training, *, seed: int, samples: int = SAMPLES) -> float:
@@ -346,7 +368,7 @@ def rows(make: Callable[[int], Training], asked: argparse.Namespace) -> Iterator
             liars = round(share * asked.peers)
             peers = asked.peers - liars
             run = partial(
-                swarm, training, births=asked.births, seed=seed,
+                swarm, training, births=asked.births, seed=seed, astray=asked.astray,
                 evaluations=asked.evaluations * peers // asked.peers,
             )  # fmt: skip
             alone = run(peers, 0)
@@ -381,6 +403,7 @@ def options() -> argparse.ArgumentParser:
     add("--births", type=int, default=400)
     add("--evaluations", type=int, default=600, help="of all peers, were they honest")
     add("--kinds", choices=KINDS, nargs="+", default=list(KINDS), help="of liars")
+    add("--astray", type=float, default=0.0, help="share of trainings that stray")
     add("--samples", type=int, default=SAMPLES, help="that the scale begins at the median of")
     add("--first", type=int, default=0, help="seed")
     add("--seeds", type=int, default=3)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .progress import Status
 
 WATCH_SECONDS = 2.0
-AUTHORS = "author", "records>", "state", "right>", "wrong>", "bias>", "residual>", "colour"
+AUTHORS = (
+    "author", "records>", "state", "right>", "wrong>", "strayed>", "bias>", "residual>", "colour"
+)  # fmt: skip
 
 
 def status(
@@ -209,6 +211,7 @@ def _author_row(author: Author) -> Sequence[str]:
         "forked" if author.frozen else state,
         f"{author.right}",
         f"{author.wrong}",
+        f"{author.strayed}",
         "" if author.bias is None else f"{author.bias:+.1e}",
         "" if author.residual is None else f"{author.residual:.2f}",
         author.colour,

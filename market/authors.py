@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from ..evaluator.result import Result
 from ..search.base import Committed
-from .evidence import Work, agree, work_of
+from .evidence import Work, agree, strays, work_of
 from .reading import Told
 from .reckoning import Reckoning
 from .record import Record
@@ -32,9 +33,10 @@ class Author:
     """What is known of an author.
 
     ``right`` and ``wrong`` are how often it was found so, ``vouched`` how often of the former by
-    others whom this peer believes. ``bias`` is the mean of what it claimed less what was found,
-    where it was right, in bits per byte, and ``residual`` the mean of its square, as many times a
-    third of the tolerance squared; None where it was never found right. ``own`` are this peer's.
+    others whom this peer believes, ``strayed`` how often apart as two seeds are. ``bias`` is the
+    mean of what it claimed less what was found, where it was right, in bits per byte, and
+    ``residual`` the mean of its square, as many times a third of the tolerance squared; None where
+    it was never found right. ``own`` are this peer's.
     """
 
     author: str
@@ -45,6 +47,7 @@ class Author:
     right: int
     wrong: int
     vouched: int
+    strayed: int
     bias: float | None
     residual: float | None
     colour: Colour
@@ -105,6 +108,7 @@ def _author(reckoning: Reckoning, name: str, records: int, drivers: set[str]) ->
         right=tally.confirmed,
         wrong=tally.wrong,
         vouched=tally.vouched,
+        strayed=tally.strayed,
         bias=tally.shift * GRAIN / tally.confirmed if tally.confirmed else None,
         residual=_residual(tally),
         colour="green" if own else colour_of(tally, frozen=frozen),
@@ -126,12 +130,16 @@ def _spreads(sound: Iterable[Record], drivers: set[str]) -> Iterable[Spread]:
     for several in works.values():
         for own in (record for record in several if record.author in drivers):
             for other in several:
-                if other.author not in drivers and agree(own.result, other.result):
+                if other.author not in drivers and _comparable(own.result, other.result):
                     found[_devices(own, other)].append(_apart(own, other))
     for devices, differences in sorted(found.items()):
         differences.sort()
         usual = differences[int(USUAL * (len(differences) - 1))]
         yield Spread(devices, len(differences), usual, differences[-1])
+
+
+def _comparable(own: Result, other: Result) -> bool:
+    return bool(agree(own, other)) or strays(own, other)
 
 
 def _devices(one: Record, other: Record) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from ..evaluator.result import Measurement, Result
 from ..search.audits import APART
 from ..search.draws import lot
 from .record import Record
-from .tally import GRAIN, NEW, TOLERANCE, Tally
+from .tally import GRAIN, NEW, STRAY, TOLERANCE, Tally
 
 UNVERIFIED = 0.25
 """The most that a stranger's unverified record counts, where an own one counts 1."""
@@ -161,17 +161,21 @@ class Evidence:
                 (words if same else against).append(author)
         return words, against
 
+    def _astray(self, result: Result, authors: Set[str]) -> list[Result]:
+        """Return what those say of *authors* from whom a result strays."""
+        answers = (self._answers[name] for name in sorted(authors & self._answers.keys()))
+        return [answer for answer in answers if strays(result, answer)]
+
     def _found(self, author: str, said: Sequence[Heard], trusted: Set[str]) -> Tally:
         found = [self.judged(each.record.result, author, trusted) for each in said]
         if any(verdict is not None and not verdict.right for verdict in found):
             return Tally(wrong=1)
         first, verdict = said[0], found[0]
+        if verdict is None and (own := self._astray(first.record.result, self._viewer.own)):
+            return Tally(strayed=1, better=int(_bits(first.record.result) < _bits(own[0])))
         if verdict is None or not self._uncopied(first):
             return NEW
-        claimed, truth = first.record.result.bits_per_byte, verdict.truth.bits_per_byte
-        assert claimed is not None
-        assert truth is not None
-        shift = round((claimed - truth) / GRAIN)
+        shift = round((_bits(first.record.result) - _bits(verdict.truth)) / GRAIN)
         own = int(verdict.own)
         return Tally(right=own, vouched=1 - own, shift=shift, square=shift * shift)
 
@@ -199,7 +203,8 @@ class Evidence:
         if verdict is not None and (verdict.own or not verdict.right):
             return float(verdict.right)
         words, against = self._words(record.result, trusted)
-        if len(words) > len(against):
+        astray = self._astray(record.result, trusted)
+        if len(words) > len(against) + len(astray):
             several = len(words) > 1
             if not self._audited(words, trusted, tallies) and (
                 several or not tops_all(record.result, tops)
@@ -235,16 +240,34 @@ def agree(one: Result, other: Result) -> bool | None:
     """Return whether two results of one work may both be true; None where that cannot be told.
 
     A failure contradicts nothing: one machine has the memory or the time that another lacks. What
-    one of them says alone of the test split cannot be told either.
+    one of them says alone of the test split cannot be told either, nor where they stray.
     """
     if one.bits_per_byte is None or other.bits_per_byte is None:
         return None
-    if abs(one.bits_per_byte - other.bits_per_byte) > TOLERANCE:
+    if (apart := _apart(one, other)) > STRAY:
         return False
+    if apart > TOLERANCE or (one.test_bits_per_byte is None) != (other.test_bits_per_byte is None):
+        return None
+    return True
+
+
+def strays(one: Result, other: Result) -> bool:
+    """Whether two results of one work are apart as those of two seeds are."""
+    if one.bits_per_byte is None or other.bits_per_byte is None:
+        return False
+    return TOLERANCE < _apart(one, other) <= STRAY
+
+
+def _apart(one: Result, other: Result) -> float:
+    """Return how far two successes are apart, on the split where they are further."""
     first, second = one.test_bits_per_byte, other.test_bits_per_byte
-    if first is None or second is None:
-        return True if first is second else None
-    return abs(first - second) <= TOLERANCE
+    test = 0.0 if first is None or second is None else abs(first - second)
+    return max(abs(_bits(one) - _bits(other)), test)
+
+
+def _bits(result: Result) -> float:
+    assert result.bits_per_byte is not None, "a success has them"
+    return result.bits_per_byte
 
 
 def figures(result: Result) -> Iterator[tuple[Board, float]]:

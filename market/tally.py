@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -13,8 +14,21 @@ ERRING = 20
 
 TOLERANCE = 1e-3
 """How far two measurements of one work may be apart, in bits per byte: another machine's rounding,
-which is some 1e-4, and far below the .03 between two seeds.
+which is some 1e-4 for most genomes, and far below the .03 between two seeds.
 """
+
+STRAY = 0.1
+"""How far they may be where a training hangs on the last digit of a product (hard choices, large
+steps). It ends on another machine as with another seed then, and neither of the two is wrong.
+"""
+
+BETTER = 2 / 3
+"""The share of what strays that may look better than it is: what looks good is measured again more
+often, as half of it would if all were.
+"""
+
+CHANCE = 3.0
+"""How many standard deviations more may be so by chance."""
 
 GRAIN = 1e-9
 """Differences are added up in whole numbers of so many bits, so that no order changes a sum."""
@@ -25,6 +39,8 @@ class Tally(NamedTuple):
 
     ``right`` by this peer itself and ``vouched`` by others whom it believes; ``shift`` is the sum
     of what the author claimed less what was found, where it was right, ``square`` of its square.
+    ``strayed`` is how often its figures were apart from this peer's as those of two seeds are, and
+    ``better`` how often they were the better ones then.
     """
 
     right: int = 0
@@ -32,6 +48,8 @@ class Tally(NamedTuple):
     vouched: int = 0
     shift: int = 0
     square: int = 0
+    strayed: int = 0
+    better: int = 0
 
     @property
     def confirmed(self) -> int:
@@ -46,7 +64,8 @@ class Tally(NamedTuple):
         believed could vouch for lies without end.
         """
         right = self.right + min(self.vouched, STANDING)
-        return right >= STANDING and right >= ERRING * self.wrong and not self.slanted
+        least = max(STANDING, ERRING * self.wrong, self.strayed)
+        return right >= least and not self.slanted
 
     @property
     def doubted(self) -> bool:
@@ -55,8 +74,14 @@ class Tally(NamedTuple):
 
     @property
     def slanted(self) -> bool:
-        """Whether it claims better figures than are found, by more than rounding on the mean."""
-        return self.shift * GRAIN < -TOLERANCE / 2 * self.confirmed
+        """Whether it claims better figures than are found: by more than rounding on the mean where
+        it was right, or more often than by chance where it strayed.
+        """  # noqa: D205
+        by_chance = CHANCE * math.sqrt(self.strayed * BETTER * (1 - BETTER))
+        return (
+            self.shift * GRAIN < -TOLERANCE / 2 * self.confirmed
+            or self.better > BETTER * self.strayed + by_chance
+        )
 
     def plus(self, other: Tally) -> Tally:
         """Return the sum of both."""

@@ -20,6 +20,12 @@ def test_liars_convince_nobody_and_cost_little(kind: Kind):
     assert among.evaluations <= 4
 
 
+def test_honest_peers_whose_trainings_stray_are_believed_all_the_same():
+    found = swarm(Landscape(1), 3, 0, births=120, evaluations=180, seed=1, astray=0.05)
+    assert found.friends == 2
+    assert found.banned == 0
+
+
 def test_a_simulation_is_the_same_again():
     one, other = (swarm(Landscape(2), 2, 1, births=20, evaluations=8, seed=2) for _ in range(2))
     assert one == other

@@ -58,7 +58,7 @@ def test_each_author_is_shown_with_what_was_found_of_it() -> None:
     assert friendly.bias == pytest.approx(drift)
     assert friendly.residual == pytest.approx(0.3**2)
     assert replace(friendly, bias=None, residual=None) == Author(
-        named(2).author, 20, False, True, False, 12, 0, 0, None, None, "green"
+        named(2).author, 20, False, True, False, 12, 0, 0, 0, None, None, "green"
     )
     states = {n: by_name[named(n).author] for n in (1, 3, 4)}
     assert {n: (each.own, each.believed, each.frozen) for n, each in states.items()} == {

@@ -43,6 +43,8 @@ def log(seed: int, length: int, *, forks: bool = True) -> list[Record]:
         bits = 4.0 + number / 100 + rng.choice([0.0, 4e-4, -4e-4]) * (author > 0)
         if author >= 3 and rng.random() < 0.15:
             bits -= 1
+        elif author > 0 and rng.random() < 0.1:
+            bits += rng.choice([0.02, -0.02])
         result = replace(RESULT, genome=f"{number:064x}", bits_per_byte=bits)
         if rng.random() < 0.05:
             result = replace(result, bits_per_byte=None, failure="diverged", reason="by lot")
@@ -96,7 +98,7 @@ def test_what_is_kept_up_is_what_is_computed_anew(seed: int, standing: int, erri
 
 def test_a_long_log_has_all_that_may_happen():
     """The property above says nothing of what never happens in it."""
-    records = log(2, 500)
+    records = log(3, 500)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tally, "STANDING", 5)
         trust = Trust(records, named(1).author, secret="s")
@@ -108,6 +110,7 @@ def test_a_long_log_has_all_that_may_happen():
         0.0, evidence.DOUBTED, evidence.UNVERIFIED, 1.0
     }  # fmt: skip
     assert any(each.vouched for each in trust.tallies.values())
+    assert any(each.strayed for each in trust.tallies.values())
 
 
 def test_nothing_new_changes_nothing():

@@ -14,7 +14,7 @@ from praxis_evolve.market.chain import chain_problems, forked
 from praxis_evolve.market.evidence import APART, AUDITED, DOUBTED, UNVERIFIED
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.record import FIRST, Record, sign
-from praxis_evolve.market.tally import STANDING, TOLERANCE, Tally
+from praxis_evolve.market.tally import STANDING, STRAY, TOLERANCE, Tally
 from praxis_evolve.market.trust import Trust
 
 RESULT = Result("ab" * 32, "cd" * 32, 1000, 0, 7, 2.5)
@@ -80,8 +80,43 @@ def weights_of(records: Sequence[Record], wanted: Sequence[Record]) -> list[floa
 def test_what_this_peer_measured_itself_decides_over_the_same_claim():
     mine = mine_of({1: 2.0, 2: 2.0, 3: None})
     close = 2.0 + TOLERANCE / 2
-    theirs = says(OTHER, {1: close, 2: 2.0 + 2 * TOLERANCE, 3: 2.0, 4: 2.0})
+    theirs = says(OTHER, {1: close, 2: 2.0 + 2 * STRAY, 3: 2.0, 4: 2.0})
     assert weights_of([*theirs, *mine], theirs) == [1.0, 0.0, UNVERIFIED, UNVERIFIED]
+
+
+def test_what_is_apart_as_two_seeds_are_counts_for_nobody_and_is_no_error():
+    strayed, mine = range(20, 24), mine_of(truth(*range(24)))
+    near = {number: 2.0 + (-1) ** number * STRAY / 2 for number in strayed}
+    theirs = says(OTHER, {**truth(*range(20)), **near, 30: 2.0})
+    trust = Trust([*theirs, *mine], ME.author)
+    assert trust.tallies[OTHER.author][:3] == (20, 0, 0)
+    assert trust.tallies[OTHER.author].strayed == len(strayed)
+    assert OTHER.author in trust.trusted
+    assert weights_of([*theirs, *mine], theirs[20:24]) == [UNVERIFIED] * 4
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1, 0.2])
+def test_an_honest_author_that_strays_is_believed_in_nine_hundred_and_ninety_of_a_thousand_checks(
+    share: float,
+) -> None:
+    rng, found = Random(7), list[bool]()
+    for _ in range(200):
+        tally = Tally(right=STANDING)
+        for _ in range(300):
+            strays, better = rng.random() < share, rng.random() < 0.6  # the better are looked at
+            one = Tally(strayed=1, better=int(better)) if strays else Tally(right=1)
+            tally = tally.plus(one)
+            found.append(tally.believed)
+    assert sum(found) >= 0.99 * len(found)
+
+
+@pytest.mark.parametrize("right", [STANDING, 50, 1000])
+def test_who_strays_to_the_better_side_alone_is_believed_no_more(right: int) -> None:
+    counts = [n for n in range(40) if Tally(right=right, strayed=n, better=n).believed]
+    assert counts == list(range(len(counts)))
+    assert len(counts) <= 20
+    several = [n for n in range(60) if Tally(right=right, strayed=n, better=n // 2).believed]
+    assert several == list(range(min(60, right + 1))), "nor who strays more often than not"
 
 
 def test_an_author_is_believed_after_it_was_right_often_enough_but_for_a_few_by_lot():
