@@ -34,7 +34,9 @@ class Peer:
             self.ledger, "run", self.identity.author, Claims(of, self.plan.space)
         )
         self.origins = list[str]()
-        self.journal = LedgerJournal(self.ledger, "run", self.identity, lease, lambda: 0.0)
+        self.journal = LedgerJournal(
+            self.ledger, "run", self.identity, lease, lambda: 0.0, lines=self.plan.lines_anew()
+        )
         self.birth = Birth(digest, self.identity.author, 0)
 
     def asked(self) -> Assignment | None:

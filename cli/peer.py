@@ -236,14 +236,19 @@ def _tell(node: Node, settings: RunSettings, how: How, seconds: float) -> None:
 
 def _weighing(node: Node, ledger: Ledger) -> Callable[[], None]:
     """Return what weighs what came, which no search does here; a store that fails waits."""
+    from ..blocks.registry import installed
     from ..market.errors import StoreError
     from ..market.identity_key import Identity
+    from ..market.manifest import Manifest
+    from ..market.plan import Plan
     from ..market.weighing import Weighing
 
     identity = Identity.load_or_create()
+    plan = Plan(Manifest.from_dict(ledger.manifest(node.run.name)), installed())
     weighing = Weighing(
-        ledger, node.run.name, identity, now=time.time, committed=lambda: node.committed
-    )
+        ledger, node.run.name, identity, now=time.time, committed=lambda: node.committed,
+        lines=plan.lines_anew,
+    )  # fmt: skip
 
     def look() -> None:
         try:

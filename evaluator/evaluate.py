@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -183,7 +183,9 @@ class _Evaluation:
     def _began_with(self, inherited: int) -> None:
         """Note whose weights the training began with, and how much training was behind them."""
         parent, _ = names(self._job.line[-1], self._catalog)
-        self._result = replace(self._result, inherited_tokens=inherited, parent=parent)
+        self._result = replace(
+            self._result, inherited_tokens=inherited, parent=parent, heritage=self._job.heritage
+        )
 
     def stable(self) -> State | Stop:
         """Return the state at the end of the stable phase, of a genome that passed all checks.
@@ -212,7 +214,9 @@ class _Evaluation:
         """Return the state that was received for an offer, if it is there, and kept if it is sound.
 
         Its file is another's word, and so is the hash that a record names: what the decay branch
-        makes of it must be what its training came to, which costs a tenth of that.
+        makes of it must be what its training came to, which costs a tenth of that. Its losses must
+        be, too, from the first step on: children begin with the weights and without the moments
+        that come with them, and moments can lead any weights anywhere in a step.
         """
         path = self._setup.received_path(offer.weights)
         if not path.exists():
@@ -237,6 +241,12 @@ class _Evaluation:
             log.warning(
                 "the weights %s come to %.4f bits per byte, but their record says %.4f; they are "
                 "not used", path.name, bits, offer.bits_per_byte,
+            )  # fmt: skip
+            return None
+        if not _is_along(self._result.curve, offer):
+            log.warning(
+                "the weights %s come to what their record says by another curve than it has; they "
+                "are not used", path.name,
             )  # fmt: skip
             return None
         with suppress(FileNotFoundError):  # another worker was faster
@@ -411,6 +421,14 @@ def _problems(genome: Genome, catalog: Catalog, context: int) -> Iterator[str]:
     if not structure:
         yield from part_problems(genome, catalog)
         yield from gene_problems(genome.stack, genome.training, (genome.stack.width,), context)
+
+
+def _is_along(curve: Sequence[tuple[int, float]], offer: Offer) -> bool:
+    """Whether a training had the losses that an offer's record has, as far as it has any."""
+    return len(curve) == len(offer.curve) and all(
+        one == other and abs(bits - theirs) <= offer.tolerance
+        for (one, bits), (other, theirs) in zip(curve, offer.curve, strict=True)
+    )
 
 
 def _too_large(found: Costs, memory_bytes: int | None) -> str | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
 from ..blocks.registry import Catalog
+from ..genome.edit import pruned
 from ..genome.graph import Genome
 from ..genome.identity import identify
 from ..genome.text import to_json
@@ -28,8 +30,8 @@ class Offer:
     """A state of the lowest rung that somebody else keeps, as the record of its training says.
 
     ``weights`` is the SHA-256 of the file, ``size`` the most bytes that it may have;
-    ``bits_per_byte`` is what its training came to, within ``tolerance``, and ``inherited_tokens``
-    what it had begun with.
+    ``bits_per_byte`` and ``curve`` are what its training came to, within ``tolerance``, and
+    ``inherited_tokens`` what it had begun with.
     """
 
     weights: str
@@ -37,6 +39,7 @@ class Offer:
     bits_per_byte: float
     inherited_tokens: int
     tolerance: float
+    curve: tuple[tuple[int, float], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,11 +64,17 @@ class Job:
 
     @property
     def heritage(self) -> str:
-        """The name of the line together with the genome, lineage ids included; empty without."""
-        if not self.line:
-            return ""
-        texts = "\n".join(map(to_json, (*self.line, self.genome)))
-        return hashlib.sha256(texts.encode()).hexdigest()[:16]
+        """The name of the line together with the genome (``heritage_of``); empty without a line."""
+        return reduce(heritage_of, (*self.line, self.genome), "") if self.line else ""
+
+
+def heritage_of(line: str, genome: Genome) -> str:
+    """Return the name of a line that goes on with *genome*, lineage ids included: a SHA-256 in hex.
+
+    *line* is the name of the line before, empty where the genome is the first. Whoever begins with
+    weights of equal names, trains the same.
+    """
+    return hashlib.sha256(f"{line}\n{to_json(pruned(genome))}".encode()).hexdigest()
 
 
 def received_name(weights: str) -> str:
@@ -154,7 +163,7 @@ class Setup:
 
     def checkpoint_path(self, genome: str, rung: int, replica: int, heritage: str = "") -> Path:
         """Return where the stable state of a genome (by id) at a rung is kept, from its line."""
-        line = heritage and f"-{heritage}"
+        line = heritage and f"-{heritage[:16]}"
         return Path(self.folder, f"{genome[:24]}{line}-r{replica}-{rung}.stable.safetensors")
 
     def weights_path(self, genome: str, rung: int, replica: int) -> Path:

@@ -43,7 +43,9 @@ class Result:
     ``inherited_tokens`` is how much training the weights had behind them at the start: the tokens
     of the parent's stable phase and those that the parent had inherited itself, times the share of
     the parameters that were taken over; at least 1 where any was, and 0 from scratch. ``parent`` is
-    the genome (by id) that they were of; empty from scratch.
+    the genome (by id) that they were of, and ``heritage`` the name of the whole line with the
+    genome itself (``Job.heritage``), by which it can be measured again; both are empty from
+    scratch.
     """
 
     genome: str
@@ -59,6 +61,7 @@ class Result:
     reason: str = ""
     inherited_tokens: int = 0
     parent: str = ""
+    heritage: str = ""
     measured: Measurement = Measurement()
 
     @property

@@ -24,6 +24,7 @@ from ..search.base import (
     Taken,
     key_of,
 )
+from ..search.lines import Lines
 from ..search.scores import TRUSTED
 from . import canonical
 from .errors import BehindError, StoreError
@@ -61,7 +62,8 @@ class LedgerJournal:
 
     ``told`` is the number of lines of the log that it has returned, ``others`` says what other
     peers work on, ``committed`` to which records their authors were bound before they could have
-    copied, and ``reckoning`` whom it believes; of a lone run that hears nothing.
+    copied, and ``reckoning`` whom it believes; of a lone run that hears nothing. ``lines`` are
+    those of a run whose genomes inherit, told of nothing yet.
     """
 
     ledger: Ledger
@@ -72,6 +74,7 @@ class LedgerJournal:
     told: int = 0
     others: Callable[[], Works] = nobody
     committed: Callable[[], Collection[str]] = nothing
+    lines: Lines | None = None
     reckoning: Reckoning = field(init=False)
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
@@ -80,6 +83,10 @@ class LedgerJournal:
     """The records that the reckoning has not heard of yet."""
     _bound: dict[str, bool] = field(default_factory=dict[str, bool], init=False)
     """The records to which their authors were bound, and whether the reckoning knows."""
+    _heirs: dict[str, list[str]] = field(default_factory=dict[str, list[str]], init=False)
+    """The records of heirs whose line is not known, by heritage."""
+    _followed: list[str] = field(default_factory=list[str], init=False)
+    """Those whose line came to be known, which the reckoning does not know."""
     _authors: set[str] = field(default_factory=set[str], init=False)
     _drivers: set[str] = field(default_factory=set[str], init=False)
     """The authors who published here: whoever drove the run in this store."""
@@ -105,14 +112,17 @@ class LedgerJournal:
         if self._note_committed():
             events += self._read()
         weighed = self._has_news and self._weigh()
-        if self._note_taken() or weighed:
+        while weighed:
+            events += self._read()
+            weighed = bool(self._followed) and self._weigh()  # by what counts now
+        if self._note_taken():
             events += self._read()
         return events
 
     @property
     def _has_news(self) -> bool:
         """Whether there is something that the reckoning has not heard of."""
-        return bool(self._waiting) or not all(self._bound.values())
+        return bool(self._waiting or self._followed) or not all(self._bound.values())
 
     @property
     def believed(self) -> Set[str]:
@@ -185,17 +195,30 @@ class LedgerJournal:
                     self._authors.add(record.author)
                     self._drivers.update(told.drivers)
                     self._waiting.append(record)
+                    if record.result.heritage:
+                        self._heirs.setdefault(record.result.heritage, []).append(record.id)
                     self._end(record)
                 self._weights[record.id] = event.weight
-        return [event for event, _ in lines]
+        events = [event for event, _ in lines]
+        self._follow(events)
+        return events
+
+    def _follow(self, events: Sequence[Event]) -> None:
+        """Look of which heirs the line is known now."""
+        if self.lines is None:
+            return
+        self.lines.tell(events)
+        for heritage in self._heirs.keys() & self.lines.followed:
+            self._followed += self._heirs.pop(heritage)
 
     def _weigh(self) -> bool:
         """Log which records of others count otherwise now, if any."""
         own = self.identity.author
         if self._authors <= {own, *self._drivers}:
             return False  # a lone run needs no trust
-        found = self.reckoning.hear(self._waiting, self._drivers, self._bound)
+        found = self.reckoning.hear(self._waiting, self._drivers, self._bound, self._followed)
         self._waiting.clear()
+        self._followed.clear()
         self._bound = dict.fromkeys(self._bound, True)
         changed = {
             self._records[name]: counts
@@ -213,7 +236,9 @@ class LedgerJournal:
         except BehindError:
             return []
         self.told += 1
-        return [Asked(assignment)]
+        events = [Asked(assignment)]
+        self._follow(events)
+        return events
 
     def finished(self, result: Result) -> None:
         """Sign and store a result."""
@@ -295,7 +320,10 @@ def drive(
         WorkerError: the program is broken; the run is stopped and can be resumed.
     """
     lease = acquire(ledger.store, run, now=now())
-    journal = LedgerJournal(ledger, run, identity, lease, now, others=others, committed=committed)
+    journal = LedgerJournal(
+        ledger, run, identity, lease, now, others=others, committed=committed,
+        lines=plan.lines_anew(),
+    )  # fmt: skip
     try:
         ledger.set_state(run, "running")
         digest = ledger.run(run).digest

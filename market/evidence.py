@@ -27,13 +27,15 @@ BLANK = Measurement()
 
 
 class Work(NamedTuple):
-    """What was measured: equal for everybody who does the same evaluation."""
+    """What was measured: equal for everybody who does the same evaluation.
+
+    ``heritage`` names what the training began with, and is empty from scratch.
+    """
 
     genome: str
     rung: int
     replica: int
-    inherited_tokens: int
-    parent: str = ""
+    heritage: str = ""
 
 
 class Board(NamedTuple):
@@ -48,12 +50,14 @@ class Board(NamedTuple):
 class Heard(NamedTuple):
     """A record, and how many own results were published when it was heard, itself among them.
 
-    ``committed`` is whether its author was bound to it before anybody else's could be known to it.
+    ``committed`` is whether its author was bound to it before anybody else's could be known to it,
+    ``followed`` whether the line that it began with is known, so that it can be measured again.
     """
 
     record: Record
     clock: int
     committed: bool = False
+    followed: bool = False
 
 
 class Verdict(NamedTuple):
@@ -87,6 +91,7 @@ class Evidence:
             if each.record.author not in viewer.frozen and each.record.result.ok:
                 self._said[each.record.author].append(each)
         self._answers = {author: _last(said) for author, said in self._said.items()}
+        self._is_checkable = not is_heir(heard[0].record.result) or any(e.followed for e in heard)
 
     def judged(self, result: Result, author: str, trusted: Set[str]) -> Verdict | None:
         """Return whether a result of *author* is right, None where nobody says or they differ.
@@ -205,10 +210,8 @@ class Evidence:
         words, against = self._words(record.result, trusted)
         astray = self._astray(record.result, trusted)
         if len(words) > len(against) + len(astray):
-            several = len(words) > 1
-            if not self._audited(words, trusted, tallies) and (
-                several or not tops_all(record.result, tops)
-            ):
+            enough = len(words) > 1 or (self._is_checkable and not tops_all(record.result, tops))
+            if enough and not self._audited(words, trusted, tallies):
                 return 1.0
         return DOUBTED if tallies.get(record.author, NEW).doubted else UNVERIFIED
 
@@ -218,10 +221,10 @@ class Evidence:
         """Whether what trusted authors say is measured again, by a lot of this peer's own.
 
         All whom this peer believes look at a share together, so that what an audit costs does not
-        grow with their number: where one of them contradicts, the others look, too. What began with
-        inherited weights no audit measures, so it would wait for ever.
+        grow with their number: where one of them contradicts, the others look, too. What no audit
+        can measure would wait for ever.
         """
-        if self._heard[0].record.result.inherited_tokens:
+        if not self._is_checkable:
             return False
         share = AUDITED
         if len(words) == 1:
@@ -232,16 +235,25 @@ class Evidence:
 
 
 def work_of(result: Result) -> Work:
-    """Return what a result is of."""
-    return Work(result.genome, result.rung, result.replica, result.inherited_tokens, result.parent)
+    """Return what a result is of; of an heir that names no line, what it says of its beginning."""
+    began = f"{result.parent}/{result.inherited_tokens}" if is_heir(result) else ""
+    return Work(result.genome, result.rung, result.replica, result.heritage or began)
+
+
+def is_heir(result: Result) -> bool:
+    """Whether a training began with weights of another genome."""
+    return bool(result.parent or result.inherited_tokens)
 
 
 def agree(one: Result, other: Result) -> bool | None:
     """Return whether two results of one work may both be true; None where that cannot be told.
 
     A failure contradicts nothing: one machine has the memory or the time that another lacks. What
-    one of them says alone of the test split cannot be told either, nor where they stray.
+    one of them says alone of the test split cannot be told either, nor where they stray. How much
+    training was inherited is counted, not measured.
     """
+    if (one.inherited_tokens, one.parent) != (other.inherited_tokens, other.parent):
+        return False
     if one.bits_per_byte is None or other.bits_per_byte is None:
         return None
     if (apart := _apart(one, other)) > STRAY:

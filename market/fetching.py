@@ -44,20 +44,22 @@ class Source(Protocol):
 def offers_of(plan: Plan, job: Job) -> Sequence[Offer]:
     """Return the states of the last ancestor of *job* that trusted results name, the first first.
 
-    They are results of just that training: of the same genome from the same parent.
+    They are results of just that training: of the same genome and line.
     """
     if not job.line:
         return ()
-    *older, parent = map(plan.identify, job.line)
-    before = older[-1] if older else ""
-    training = (parent, plan.manifest.rungs[0], job.replica, before)
+    parent = plan.identify(job.line[-1])
+    heritage = Job(job.line[-1], plan.manifest.rungs[0], line=job.line[:-1]).heritage
+    training = (parent, plan.manifest.rungs[0], job.replica, heritage)
     found = dict[str, Offer]()
     for result in plan.results:
         weights, costs, bits = result.measured.weights, result.costs, result.bits_per_byte
-        same = (result.genome, result.rung, result.replica, result.parent) == training
+        same = (result.genome, result.rung, result.replica, result.heritage) == training
         if same and weights and weights not in found and costs is not None and bits is not None:
             size = state_bytes(costs.parameters)
-            found[weights] = Offer(weights, size, bits, result.inherited_tokens, TOLERANCE)
+            found[weights] = Offer(
+                weights, size, bits, result.inherited_tokens, TOLERANCE, result.curve
+            )
     return list(found.values())[:OFFERS]
 
 

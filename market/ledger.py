@@ -404,4 +404,5 @@ class Ledger:
 
 def _question(result: Result) -> tuple[object, ...]:
     """What makes another result for the same genome, rung and replica new."""
-    return result.ok, result.test_bits_per_byte is None, result.inherited_tokens
+    began = result.inherited_tokens, result.heritage
+    return result.ok, result.test_bits_per_byte is None, began

@@ -74,6 +74,7 @@ class Plan:
         self.audits = Audits(
             seed=manifest.seed, ladder=Ladder(manifest.rungs), identify=self.identify,
             legal=self.legal, standing=STANDING, erring=ERRING, reach=reach,
+            follows=self.lines.follows,
         )  # fmt: skip
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines, self.reach), self.tuning,
@@ -118,6 +119,11 @@ class Plan:
             keep_weights=final,
             line=self.lines.of(assignment) if self.manifest.inherit else (),
         )
+
+    def lines_anew(self) -> Lines | None:
+        """Return lines that were told of nothing yet; None where nobody inherits."""
+        manifest = self.manifest
+        return Lines(self.identify, lowest=manifest.rungs[0]) if manifest.inherit else None
 
     def ranked(self) -> Sequence[Result]:
         """Return the results as what ranks in this run: their bits are its scores."""

@@ -49,7 +49,7 @@ class Reckoning:
     def __init__(self, own: str, *, secret: str = "") -> None:
         self._viewer = Viewer(frozenset({own}), secret)
         self._heard = dict[str, Record]()
-        self._committed = set[str]()
+        self._committed, self._followed = set[str](), set[str]()
         self._restart()
 
     @property
@@ -72,15 +72,18 @@ class Reckoning:
         records: Iterable[Record],
         beside: Collection[str] = (),
         committed: Iterable[str] = (),
+        followed: Iterable[str] = (),
     ) -> Mapping[str, float]:
         """Take in records in the order of the log, and the ids of those that were committed to.
 
-        Returns what counts otherwise now, by its id.
+        Of heirs the ids, too, of those whose line is known. Returns what counts otherwise now, by
+        its id.
         """
         fresh = [r for r in records if r.id not in self._heard and r.genuine]
         fresh = list({record.id: record for record in fresh}.values())
-        bound = {name for name in committed if name not in self._committed}
+        bound, known = set(committed) - self._committed, set(followed) - self._followed
         self._committed |= bound
+        self._followed |= known
         self._heard |= {record.id: record for record in fresh}
         own, frozen = self._viewer.own | set(beside), set(self._viewer.frozen)
         for record in fresh:
@@ -94,17 +97,20 @@ class Reckoning:
             self._restart()
             self._learn(list(self._heard.values()))
             return {n: w for n, w in self._weights.items() if before.get(n) != w}
-        return self._learn(fresh, self._bind(bound))
+        return self._learn(fresh, self._mark(bound | known))
 
-    def _bind(self, bound: Set[str]) -> Mapping[Work, None]:
-        """Note commitments to records that were heard before; return the works that they are of."""
+    def _mark(self, marked: Set[str]) -> Mapping[Work, None]:
+        """Note what is known now of records that were heard before; return the works of these."""
         works = dict[Work, None]()
-        for name in sorted(bound & self._heard.keys()):
+        for name in sorted(marked & self._heard.keys()):
             works[work_of(self._heard[name].result)] = None
         for work in works:
             said = self._said[work]
-            said[:] = [each._replace(committed=each.record.id in self._committed) for each in said]
+            said[:] = [self._as_heard(each.record, each.clock) for each in said]
         return works
+
+    def _as_heard(self, record: Record, clock: int) -> Heard:
+        return Heard(record, clock, record.id in self._committed, record.id in self._followed)
 
     def _restart(self) -> None:
         self._places = {(r.run, r.author, r.seq): r.id for r in reversed(self._heard.values())}
@@ -119,16 +125,16 @@ class Reckoning:
         self._topping = defaultdict[Board, dict[Work, None]](dict)
 
     def _learn(
-        self, fresh: Collection[Record], bound: Mapping[Work, None] = MappingProxyType({})
+        self, fresh: Collection[Record], marked: Mapping[Work, None] = MappingProxyType({})
     ) -> Mapping[str, float]:
         touched = dict[Work, None]()
         for record in fresh:
             self._clock += record.author in self._viewer.own
             work = work_of(record.result)
-            self._said[work].append(Heard(record, self._clock, record.id in self._committed))
+            self._said[work].append(self._as_heard(record, self._clock))
             self._by[record.author][work] = None
             touched[work] = None
-        touched |= bound
+        touched |= marked
         for work in touched:
             self._works[work] = Evidence(self._said[work], self._viewer)
         trusted, tallies = self.trusted, dict(self.tallies)

@@ -19,11 +19,12 @@ from .result_text import content_of, measured_of, parsed_result
 
 Kind = Literal["result"]
 
-VERSION = 2
+VERSION = 3
 """The newest version of the body's form; a body of a newer one is refused.
 
 A result is written in the oldest form that can say it, so it has but one: version 2 is that of
-results which name weights (``parent``, ``weights``), of which version 1 knows nothing.
+results which name weights (``parent``, ``weights``), of which version 1 knows nothing, and version
+3 of those which name their line (``heritage``).
 """
 
 LIMIT = 4096
@@ -175,6 +176,8 @@ def _refuse_false_start(record: Record) -> None:
 
 
 def _version_of(result: Result) -> int:
+    if result.heritage:
+        return 3
     return 2 if result.parent or result.measured.weights else 1
 
 

@@ -51,6 +51,7 @@ def content_of(result: Result) -> dict[str, object]:
         "reason": _shortened(result.reason, REASON),
         "inherited_tokens": result.inherited_tokens,
         **({"parent": result.parent} if result.parent else {}),
+        **({"heritage": result.heritage} if result.heritage else {}),
     }  # fmt: skip
 
 
@@ -74,7 +75,7 @@ def parsed_result(content: object, measured: object) -> Result:
         RecordError: a field is missing, unknown, of the wrong type or out of bounds, or there is a
             fitness beside a failure or neither.
     """
-    found = fields.mapping(content, "content", _CONTENT, may=("parent",))
+    found = fields.mapping(content, "content", _CONTENT, may=("parent", "heritage"))
     result = Result(
         genome=fields.hexadecimal(found["genome"], "genome", 64),
         architecture=fields.hexadecimal(found["architecture"], "architecture", 64),
@@ -89,6 +90,7 @@ def parsed_result(content: object, measured: object) -> Result:
         reason=_short(found["reason"], "reason", REASON),
         inherited_tokens=fields.whole(found["inherited_tokens"], "inherited_tokens"),
         parent=_named(found, "parent"),
+        heritage=_named(found, "heritage"),
         measured=_measurement(measured),
     )
     _refuse_contradiction(result)
@@ -117,6 +119,10 @@ def _refuse_contradiction(result: Result) -> None:
     if result.ok and result.reason:
         raise RecordError(
             f"only a failure has a reason, but this one says {fields.shown(result.reason)}"
+        )
+    if result.heritage and not result.parent:
+        raise RecordError(
+            f"only who has a parent has a heritage, but this one has {result.heritage[:12]}..."
         )
 
 

@@ -45,7 +45,8 @@ class Trust:
     *beside* are other keys that are as good: those by whom the run was driven in the same store.
     *records* are in the order in which this peer heard of them, its own as it published them: the
     order of its log, which stays. Repeats change nothing. *committed* are the ids of those that
-    their authors were bound to before they could have copied.
+    their authors were bound to before they could have copied, *followed* of the heirs whose line
+    is known here, so that they can be measured again.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Trust:
         beside: Collection[str] = (),
         *,
         committed: Collection[str] = (),
+        followed: Collection[str] = (),
         secret: str = "",
     ) -> None:
         several = {record.id: record for record in records if record.genuine}
@@ -63,7 +65,9 @@ class Trust:
         heard, clock = defaultdict[Work, list[Heard]](list), 0
         for record in several.values():
             clock += record.author in mine
-            heard[work_of(record.result)].append(Heard(record, clock, record.id in committed))
+            name = record.id
+            found = Heard(record, clock, name in committed, name in followed)
+            heard[work_of(record.result)].append(found)
         self._works = {work: Evidence(said, self._viewer) for work, said in heard.items()}
         self.tallies = self._settled()
         """How often each author was found right and wrong, by those who are trusted."""

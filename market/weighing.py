@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
+from ..search.lines import Lines
 from .drive import LedgerJournal, nothing
 from .errors import LeaseHeldError
 from .identity_key import Identity
@@ -24,6 +25,7 @@ class Weighing:
         identity: whose run it is: it believes what bears out its own results.
         now: seconds since 1970.
         committed: the records to which their authors were bound before they could have copied.
+        lines: makes the lines of a run whose genomes inherit, told of nothing yet.
     """
 
     def __init__(
@@ -34,9 +36,10 @@ class Weighing:
         *,
         now: Callable[[], float],
         committed: Callable[[], Collection[str]] = nothing,
+        lines: Callable[[], Lines | None] = lambda: None,
     ) -> None:
         self._ledger, self._run, self._identity = ledger, run, identity
-        self._now, self._committed = now, committed
+        self._now, self._committed, self._lines = now, committed, lines
         self._journal: LedgerJournal | None = None
 
     def look(self) -> bool:
@@ -66,8 +69,9 @@ class Weighing:
 
     def _hear(self, lease: Lease) -> None:
         journal = self._journal or LedgerJournal(
-            self._ledger, self._run, self._identity, lease, self._now, committed=self._committed
-        )
+            self._ledger, self._run, self._identity, lease, self._now, committed=self._committed,
+            lines=self._lines(),
+        )  # fmt: skip
         journal.lease, self._journal = lease, None
         journal.heard()
         self._journal = journal  # one that failed may lack what it did not log, and begins again

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ..evaluator.ladder import Ladder
 from ..evaluator.result import Result
 from ..genome.graph import Genome
+from .audits import AUDIT
 from .base import Asked, Assignment, Birth, Closed, Event, Expired, Finished, Key, key_of
 from .company import Company
 from .draws import generator, name_of
@@ -184,7 +185,8 @@ class AsynchronousSearch:
         self.population.know(genome_id, assignment.genome)
         self._promotions.know(genome_id)
         if assignment.rung == self._rungs[0]:
-            origin = Origin(assignment.origin, assignment.parents)
+            parents = () if assignment.origin == AUDIT else assignment.parents  # it bred nothing
+            origin = Origin(assignment.origin, parents)
             self.population.bear(genome_id, assignment.birth, origin)
 
     def _learn(self, result: Result, weight: float) -> None:

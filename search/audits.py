@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ..evaluator.ladder import Ladder
+from ..evaluator.result import Result
 from ..genome.graph import Genome
 from .base import (
     Asked,
@@ -69,6 +70,18 @@ class Rank(NamedTuple):
 IDLE = Rank(0)
 
 
+class _Claim(NamedTuple):
+    """What is claimed: a work, and with what the training began (``Result.heritage``)."""
+
+    key: Key
+    heritage: str
+
+    @property
+    def board(self) -> tuple[int, bool]:
+        """What it is compared with: others of its rung, heirs apart."""
+        return self.key.rung, bool(self.heritage)
+
+
 class _First(NamedTuple):
     """Who claimed a work before all others, if that is sure, after how many own results."""
 
@@ -87,6 +100,7 @@ class Audits:
         standing: how often an author must have been right to be believed.
         erring: and how many times as often as it was wrong.
         reach: what the machine can train; the claims that it cannot are left to others.
+        follows: whether the line of a claim of an heir is known, so that it can be measured again.
     """
 
     def __init__(
@@ -99,20 +113,27 @@ class Audits:
         standing: int = 1,
         erring: int = 20,
         reach: Reach = BOUNDLESS,
+        follows: Callable[[Result], bool] = lambda claim: False,
     ) -> None:
         self._seed, self._eta = seed, ladder.eta
         self._standing, self._erring = standing, erring
         self._right, self._wrong = Counter[str](), Counter[str]()
         self._identify, self._legal, self._reach = identify, legal, reach
-        self._scores: dict[int, list[float]] = {rung: [] for rung in ladder.rungs}
-        self._trusted: dict[Key, float] = {}
-        self._claims: dict[Key, dict[str, Finished]] = {}  # by author
-        self._first: dict[Key, _First] = {}
+        self._follows = follows
+        self._scores: dict[tuple[int, bool], list[float]] = {
+            (rung, heirs): [] for rung in ladder.rungs for heirs in (False, True)
+        }
+        self._trusted: dict[_Claim, float] = {}
+        self._claims: dict[_Claim, dict[str, Finished]] = {}  # by author
+        self._first: dict[_Claim, _First] = {}
         self._own = 0
-        self._answers, self._work, self._company = Answers(), Work(), Company()
+        self._answers, self._borne_out = Answers(), Answers()
+        self._work, self._company = Work(), Company()
+        self._heirs: dict[Key, dict[str, None]] = {}
+        """The heritages that were claimed of a work."""
         self._committed: dict[Key, set[str]] = {}
         """Who was bound to its claim of a work before it could have copied."""
-        self._agreed: dict[tuple[Key, str], bool] = {}
+        self._agreed: dict[tuple[_Claim, str], bool] = {}
         """Whose claims of works are true as far as that still stands, and whether it counts."""
         self._closed = False
 
@@ -132,22 +153,23 @@ class Audits:
             return None
         newcomers = self._newcomers()
         open_ = [
-            key
-            for key in self._claims
-            if (key in self._work.expired or not self._work.taken(key))
-            and not self._company.works_on(key)
-            and self._is_ripe(key)
-            and drawn < share * self._hope(key, newcomers)
-            and self._can(key)
+            claim
+            for claim in self._claims
+            if (claim.key in self._work.expired or not self._work.taken(claim.key))
+            and not self._company.works_on(claim.key)
+            and self._is_ripe(claim)
+            and drawn < share * self._hope(claim, newcomers)
+            and self._can(claim)
         ]
         focus = self._focus(open_, birth.author)
-        ranks = {key: self._rank(key, focus, birth.author) for key in open_}
+        ranks = {claim: self._rank(claim, focus, birth.author) for claim in open_}
         first = max(ranks.values(), default=IDLE)
         if first == IDLE:
             return None
-        key = rng.choice([key for key, rank in ranks.items() if rank == first])
-        asked = self._asked(key)
-        return Assignment(asked.genome, asked.rung, asked.replica, birth, AUDIT)
+        claim = rng.choice([claim for claim, rank in ranks.items() if rank == first])
+        result, asked = self._claimed(claim)
+        parents = (result.parent,) if claim.heritage else ()
+        return Assignment(asked.genome, asked.rung, asked.replica, birth, AUDIT, parents)
 
     def tell(self, events: Sequence[Event]) -> None:
         """Note claims, what became of them, and what is trusted."""
@@ -180,60 +202,63 @@ class Audits:
         """Whether an author was wrong too often for how often it was right."""
         return self._right[author] < self._erring * self._wrong[author]
 
-    def _asked(self, key: Key) -> Assignment:
-        """Return what was asked for by the first author of a claim."""
-        claims = self._claims[key]
-        asked = claims[min(claims)].asked
-        assert asked is not None
-        return asked
+    def _claimed(self, claim: _Claim) -> tuple[Result, Assignment]:
+        """Return what the first author of a claim said, and what it had asked for."""
+        claims = self._claims[claim]
+        event = claims[min(claims)]
+        assert event.asked is not None
+        return event.result, event.asked
 
-    def _can(self, key: Key) -> bool:
+    def _can(self, claim: _Claim) -> bool:
         """Whether the machine can measure what is claimed."""
-        return self._reach.fits(self._asked(key).genome, key.rung)
+        result, asked = self._claimed(claim)
+        return (not claim.heritage or self._follows(result)) and self._reach.fits(
+            asked.genome, asked.rung
+        )
 
-    def _is_ripe(self, key: Key) -> bool:
+    def _is_ripe(self, claim: _Claim) -> bool:
         """Whether measuring it now would show that somebody else had measured."""
-        bound = self._committed.get(key, set[str]())
-        return self._own >= self._first[key].own + APART or not bound.isdisjoint(self._claims[key])
+        bound, claims = self._committed.get(claim.key, set[str]()), self._claims[claim]
+        return self._own >= self._first[claim].own + APART or not bound.isdisjoint(claims)
 
-    def _proved(self, key: Key) -> set[str]:
+    def _proved(self, claim: _Claim) -> set[str]:
         """Return whose word an audit would put to the test: who claimed it and cannot have copied.
 
         Nobody else is worth a look for its own sake.
         """
-        return self._committed.get(key, set()) | ({self._first[key].author} - {""})
+        return self._committed.get(claim.key, set()) | ({self._first[claim].author} - {""})
 
-    def _rank(self, key: Key, focus: str, author: str) -> Rank:
+    def _rank(self, claim: _Claim, focus: str, author: str) -> Rank:
         """Return how urgent a claim is: what waits of authors who are believed goes first.
 
         That is by lot, or would be the best of its rung. Then goes all of one author, and last
         what would matter of others.
         """
-        matters = self._matters(key, author)
-        if matters and any(map(self._has_proved, self._claims[key])):
+        matters = self._matters(claim, author)
+        if matters and any(map(self._has_proved, self._claims[claim])):
             return Rank(3)
-        if focus and focus in self._heeded(key):
+        if focus and focus in self._heeded(claim):
             return Rank(2, matters)
-        return Rank(1, max(map(self._right.__getitem__, self._claims[key]))) if matters else IDLE
+        return Rank(1, max(map(self._right.__getitem__, self._claims[claim]))) if matters else IDLE
 
-    def _focus(self, keys: Sequence[Key], author: str) -> str:
+    def _focus(self, claims: Sequence[_Claim], author: str) -> str:
         """Return whom *author* puts to the test: the next in the order of their keys, all round.
 
         So each is tested by another one, and whom the next believes is believed, too: of so many
         peers all are believed when each has tested one.
         """
-        several = {name for key in keys for name in self._heeded(key)}
+        several = {name for claim in claims for name in self._heeded(claim)}
         tested = {n for n in several if self._right[n] < self._standing and not self._erred(n)}
         return min(tested, key=lambda name: (name < author, name), default="")
 
-    def _heeded(self, key: Key) -> set[str]:
+    def _heeded(self, claim: _Claim) -> set[str]:
         """Return who of those whom it would prove was not found wrong more than right."""
-        claims = self._claims[key]
+        claims = self._claims[claim]
         return {
-            name for name in self._proved(key) if name in claims and claims[name].weight >= HEEDED
+            name for name in self._proved(claim) if name in claims and claims[name].weight >= HEEDED
         }
 
-    def _hope(self, key: Key, newcomers: float) -> float:
+    def _hope(self, claim: _Claim, newcomers: float) -> float:
         """Return how much of its authors speaks for looking at a claim, 0 to 1.
 
         An error weighs as much as all that it takes to make up for it.
@@ -241,7 +266,7 @@ class Audits:
         return max(
             (1 + right) / (1 + right + self._erring * self._wrong[author])
             * (1.0 if right else newcomers)
-            for author in self._claims[key]
+            for author in self._claims[claim]
             for right in (self._right[author],)
         )  # fmt: skip
 
@@ -252,48 +277,59 @@ class Audits:
 
     def _hear(self, event: Finished) -> None:
         result = event.result
-        key = key_of(result)
+        claim = _Claim(key_of(result), result.heritage)
         author = "" if event.asked is None else event.asked.birth.author
         self._own += event.asked is None
+        if claim.heritage:
+            self._heirs.setdefault(claim.key, {})[claim.heritage] = None
+        self._settle(event)
+        borne_out = self._borne_out.hear(event, claim)
+        if borne_out:
+            if self._forget(claim, author):
+                self._agree(claim, author)
+            is_nameless = result.inherited_tokens and not claim.heritage
+            self._score(claim, None if is_nameless else result.bits_per_byte)
+            return
+        self._right[author] -= self._agreed.pop((claim, author), False)
+        if borne_out is False:
+            self._score(claim, None)
+        if event.weight == 0:
+            self._wrong[author] += self._forget(claim, author)
+        elif self._may_be_audited(event):
+            self._claims.setdefault(claim, {})[author] = event
+            known = claim in self._trusted  # so it may have been copied
+            first = self._first.setdefault(claim, _First("" if known else author, self._own))
+            if author != first.author and self._own < first.own + APART:
+                self._first[claim] = _First("", first.own)  # who of them copied cannot be told
+
+    def _settle(self, event: Finished) -> None:
+        """Note whether a work is answered now, whatever its trainings began with."""
         answered = self._answers.hear(event)
         if answered:
-            if self._forget(key, author):
-                self._agree(key, author)
-            self._work.answer(key)
-            self._score(key, None if result.inherited_tokens else result.bits_per_byte)
-            return
-        self._right[author] -= self._agreed.pop((key, author), False)
-        if answered is False:
-            self._work.reopen(key)
-            self._score(key, None)
-        if event.weight == 0:
-            self._wrong[author] += self._forget(key, author)
-        elif self._may_be_audited(event):
-            self._claims.setdefault(key, {})[author] = event
-            known = key in self._trusted  # so it may have been copied
-            first = self._first.setdefault(key, _First("" if known else author, self._own))
-            if author != first.author and self._own < first.own + APART:
-                self._first[key] = _First("", first.own)  # who of them copied cannot be told
+            self._work.answer(key_of(event.result))
+        elif answered is False:
+            self._work.reopen(key_of(event.result))
 
-    def _agree(self, key: Key, author: str) -> None:
+    def _agree(self, claim: _Claim, author: str) -> None:
         """Note that a claim is true, which counts for an author that cannot have copied."""
-        counts = author in self._proved(key)
-        self._agreed[key, author] = counts
+        counts = author in self._proved(claim)
+        self._agreed[claim, author] = counts
         if counts:
             self._right[author] += 1
 
     def _commit(self, key: Key, author: str) -> None:
         """Note that an author was bound to its claim, which may have been found true before."""
         self._committed.setdefault(key, set()).add(author)
-        if self._agreed.get((key, author)) is False:
-            self._agree(key, author)
+        for claim in (_Claim(key, heritage) for heritage in ("", *self._heirs.get(key, ()))):
+            if self._agreed.get((claim, author)) is False:
+                self._agree(claim, author)
 
-    def _forget(self, key: Key, author: str) -> bool:
+    def _forget(self, claim: _Claim, author: str) -> bool:
         """Forget the claim of an author, of whom others may be left; return whether it was one."""
-        claims = self._claims.get(key, {})
+        claims = self._claims.get(claim, {})
         was = claims.pop(author, None) is not None
         if was and not claims:
-            del self._claims[key]
+            del self._claims[claim]
         return was
 
     def _may_be_audited(self, event: Finished) -> bool:
@@ -302,29 +338,29 @@ class Audits:
             event.asked is not None
             and result.ok
             and result.replica == 0
-            and not result.inherited_tokens
-            and result.rung in self._scores
+            and (bool(result.heritage) or not result.inherited_tokens)
+            and (result.rung, False) in self._scores
             and self._legal(event.asked.genome)
         )
 
-    def _score(self, key: Key, bits: float | None) -> None:
-        """Note what a training from scratch of the search came to; None takes it away."""
-        if key.replica or key.rung not in self._scores:
+    def _score(self, claim: _Claim, bits: float | None) -> None:
+        """Note what a training of the search came to; None takes it away."""
+        if claim.key.replica or claim.board not in self._scores:
             return
-        if (before := self._trusted.pop(key, None)) is not None:
-            remove(self._scores[key.rung], before)
+        if (before := self._trusted.pop(claim, None)) is not None:
+            remove(self._scores[claim.board], before)
         if bits is not None:
-            self._trusted[key] = bits
-            insort(self._scores[key.rung], bits)
+            self._trusted[claim] = bits
+            insort(self._scores[claim.board], bits)
 
-    def _matters(self, key: Key, author: str) -> bool:
+    def _matters(self, claim: _Claim, author: str) -> bool:
         """Whether a claim would be promoted, or *author* has drawn a lot to look at it."""
-        scores = self._scores[key.rung]
+        scores = self._scores[claim.board]
         claimed = [
             event.result.bits_per_byte or 0.0
-            for event in self._claims[key].values()
+            for event in self._claims[claim].values()
             if event.weight >= HEEDED
         ]
         if claimed and bisect_left(scores, min(claimed)) <= len(scores) // self._eta:
             return True
-        return lot(self._seed, AUDIT, author, key.genome, key.rung) < DULL
+        return lot(self._seed, AUDIT, author, claim.key.genome, claim.key.rung) < DULL

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..evaluator.job import heritage_of
+from ..evaluator.result import Result
 from ..genome.graph import Genome
+from .audits import AUDIT
 from .base import Asked, Assignment, Event, Finished
 from .scores import TRUSTED
 
@@ -15,6 +18,9 @@ class Lines:
     It is settled when a child is first asked for, and stays: of two parents the child has the one
     with which it shares more pool entries by lineage id, of equal ones the first. Of a genome that
     another peer bred the first result that is trusted says it, once its parent's line is known.
+
+    What others claim of an heir can be measured again where its line is known by that, text for
+    text: both would train the same.
     """
 
     def __init__(self, identify: Callable[[Genome], str], *, lowest: int) -> None:
@@ -24,6 +30,11 @@ class Lines:
         self._parents = dict[str, str | None]()
         self._orphans = dict[str, dict[str, Genome]]()
         """By the parent whose line is not known yet: genomes of others by name."""
+        self._heritages = dict[str, str]()
+        self._claimed: dict[str, dict[str, Genome]] = {}
+        """By the parent whose line is not known yet: genomes of heirs by heritage."""
+        self.followed = set[str]()
+        """The heritages that are known here of those that were claimed."""
 
     def tell(self, events: Sequence[Event]) -> None:
         """Note whose children are asked for, and whose others measured."""
@@ -31,9 +42,13 @@ class Lines:
             match event:
                 case Asked(assignment):
                     self._note(assignment)
-                case Finished(result, weight, asked) if result.ok and weight >= TRUSTED:
-                    if asked is not None and not result.replica and result.rung == self._lowest:
-                        self._hear(result.genome, asked.genome, result.parent)
+                case Finished(result, weight, Assignment(genome)) if (
+                    result.ok and not result.replica
+                ):
+                    if result.heritage:
+                        self._claim(result, genome)
+                    if weight >= TRUSTED and result.rung == self._lowest:
+                        self._hear(result.genome, genome, result.parent)
                 case _:
                     pass
 
@@ -46,6 +61,11 @@ class Lines:
             return ()
         return self.line(assignment.genome)
 
+    def follows(self, claim: Result) -> bool:
+        """Whether an audit of what is claimed of an heir would begin with the same line."""
+        parent = self._parents.get(claim.genome, claim.parent)
+        return parent == claim.parent and claim.heritage in self.followed
+
     def line(self, genome: Genome) -> tuple[Genome, ...]:
         """Return the ancestors of a genome of the search, the oldest first."""
         found = list[Genome]()
@@ -56,7 +76,8 @@ class Lines:
         return tuple(found)
 
     def _note(self, assignment: Assignment) -> None:
-        if assignment.replica or assignment.rung != self._lowest:
+        is_audit = assignment.origin == AUDIT and bool(assignment.parents)
+        if assignment.replica or not (is_audit or assignment.rung == self._lowest):
             return
         name = self._identify(assignment.genome)
         if name not in self._genomes:
@@ -83,6 +104,33 @@ class Lines:
                 self._genomes[name], self._parents[name] = genome, parent
                 waited = self._orphans.pop(name, {})
                 settled += [(child, each, name) for child, each in waited.items()]
+                for heritage, heir in self._claimed.pop(name, {}).items():
+                    self._follow(name, heritage, heir)
+
+    def _claim(self, result: Result, genome: Genome) -> None:
+        """Look whether the line of an heir is known, now or once its parent's is."""
+        if result.heritage in self.followed:
+            return
+        if result.parent in self._genomes:
+            self._follow(result.parent, result.heritage, genome)
+        else:
+            self._claimed.setdefault(result.parent, {})[result.heritage] = genome
+
+    def _follow(self, parent: str, heritage: str, genome: Genome) -> None:
+        if heritage_of(self._heritage(parent), genome) == heritage:
+            self.followed.add(heritage)
+
+    def _heritage(self, name: str) -> str:
+        """Return the name of the line up to a genome that is settled."""
+        unnamed = list[str]()
+        ancestor: str | None = name
+        while ancestor is not None and ancestor not in self._heritages:
+            unnamed.append(ancestor)
+            ancestor = self._parents[ancestor]
+        found = "" if ancestor is None else self._heritages[ancestor]
+        for each in reversed(unnamed):
+            found = self._heritages[each] = heritage_of(found, self._genomes[each])
+        return found
 
     def _in_common(self, child: Genome, parent: str) -> int:
         lineages = {entry.lineage for entry in self._genomes[parent].pool}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
 
 from ..genome.graph import Genome
@@ -90,14 +90,15 @@ class Answers:
     """Who answered which work as far as trust goes now: it may be taken back."""
 
     def __init__(self) -> None:
-        self._by: dict[Key, set[str | None]] = {}
+        self._by: dict[Hashable, set[str | None]] = {}
 
-    def hear(self, event: Finished) -> bool | None:
+    def hear(self, event: Finished, work: Hashable = None) -> bool | None:
         """Return True where the work is answered by this, False where it is open again by it.
 
-        None where it changes nothing: the claim of a stranger, or others answered as well.
+        None where it changes nothing: the claim of a stranger, or others answered as well. *work*
+        is the key of the result unless it is more than that.
         """
-        by = self._by.setdefault(key_of(event.result), set())
+        by = self._by.setdefault(work or key_of(event.result), set())
         author = event.asked and event.asked.birth.author
         if event.weight >= TRUSTED:
             by.add(author)

@@ -73,7 +73,9 @@ def sha256(data: bytes) -> str:
 
 def offer_of(result: Result, data: bytes) -> Offer:
     assert result.bits_per_byte is not None
-    return Offer(sha256(data), len(data), result.bits_per_byte, result.inherited_tokens, 1e-3)
+    return Offer(
+        sha256(data), len(data), result.bits_per_byte, result.inherited_tokens, 1e-3, result.curve
+    )
 
 
 def received(setup: Setup, offer: Offer, data: bytes) -> Path:

@@ -218,11 +218,13 @@ def offered(plan: Plan, job: Job) -> list[str]:
 
 def test_states_of_just_that_training_are_offered() -> None:
     name = PLAN.identify(PARENT)
+    ours, other = Job(CHILD, LOW, line=(PARENT,)), Job(CHILD, LOW, line=(GRANDCHILD, PARENT))
     plan = planned(
         named(PARENT, "aa"), named(CHILD, "c0"), named(PARENT, ""), named(PARENT, "c1", rung=TOP),
-        named(PARENT, "c2", replica=1), named(PARENT, "c3", parent=name, inherited_tokens=90),
+        named(PARENT, "c2", replica=1), named(PARENT, "c3", parent=name, heritage="ab" * 32),
         named(PARENT, "c4", bits_per_byte=None, failure="diverged"), named(PARENT, "bb"),
-        named(CHILD, "dd", parent=name, inherited_tokens=90),
+        named(CHILD, "c5", parent=name, heritage=other.heritage, inherited_tokens=180),
+        named(CHILD, "dd", parent=name, heritage=ours.heritage, inherited_tokens=90),
         named(PARENT, "aa", curve=((1, 2.0),)),
     )  # fmt: skip
     first, *_ = offers_of(plan, heir())

@@ -46,6 +46,9 @@ def log(seed: int, length: int, *, forks: bool = True) -> list[Record]:
         elif author > 0 and rng.random() < 0.1:
             bits += rng.choice([0.02, -0.02])
         result = replace(RESULT, genome=f"{number:064x}", bits_per_byte=bits)
+        if number % 5 == 0:
+            line = f"{number % 3:064x}"
+            result = replace(result, parent="ab" * 32, heritage=line, inherited_tokens=9)
         if rng.random() < 0.05:
             result = replace(result, bits_per_byte=None, failure="diverged", reason="by lot")
         elif number % 7 == 0:
@@ -69,7 +72,7 @@ def heard_in_parts(records: Sequence[Record], rng: Random) -> None:
     """Compare both after each part of a log."""
     own = named(1).author
     reckoning, weights = Reckoning(own, secret="s"), dict[str, float]()
-    beside, bound, start = set[str](), set[str](), 0
+    beside, bound, known, start = set[str](), set[str](), set[str](), 0
     while start < len(records):
         end = start + rng.randint(1, 12)
         if rng.random() < 0.02:
@@ -77,11 +80,13 @@ def heard_in_parts(records: Sequence[Record], rng: Random) -> None:
         near = records[max(0, start - 10) : end + 10]  # before or after its record is heard
         fresh = {record.id for record in rng.sample(near, len(near) // 6)}
         bound |= fresh
-        changed = reckoning.hear(records[max(0, start - 3) : end], beside, fresh)
+        lines = {record.id for record in rng.sample(near, len(near) // 6)}
+        known |= lines
+        changed = reckoning.hear(records[max(0, start - 3) : end], beside, fresh, lines)
         assert all(weights.get(name) != counts for name, counts in changed.items())
         weights |= changed
         start = end
-        trust = Trust(records[:start], own, beside, committed=bound, secret="s")
+        trust = Trust(records[:start], own, beside, committed=bound, followed=known, secret="s")
         assert weights == trust.weights()
         assert reckoning.tallies == trust.tallies
         assert (reckoning.trusted, reckoning.frozen) == (trust.trusted, trust.frozen)

@@ -1,8 +1,9 @@
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import replace
 from random import Random
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -30,10 +31,14 @@ ME, OTHER = named(101), named(102)
 
 
 def chain(author: Identity, count: int, *, bits: float = 2.5) -> list[Record]:
+    several = (replace(RESULT, replica=seq, bits_per_byte=bits) for seq in range(count))
+    return chain_of(author, *several)
+
+
+def chain_of(author: Identity, *results: Result) -> list[Record]:
     records: list[Record] = []
-    for seq in range(count):
+    for seq, result in enumerate(results):
         prev = records[-1].id if records else FIRST
-        result = replace(RESULT, replica=seq, bits_per_byte=bits)
         records.append(
             sign(result, author, run="ef" * 32, seq=seq, prev=prev, catalog="00" * 32, program="1")
         )
@@ -41,14 +46,15 @@ def chain(author: Identity, count: int, *, bits: float = 2.5) -> list[Record]:
 
 
 def says(
-    author: Identity, answers: Mapping[int, float | None], *, heirs: Container[int] = ()
+    author: Identity, answers: Mapping[int, float | None], heirs: Container[int] = ()
 ) -> list[Record]:
     """A chain of what an author says of works by number; None is a failure."""
     records: list[Record] = []
     for number, bits in answers.items():
         result = replace(RESULT, genome=f"{number:064x}", bits_per_byte=bits)
         if number in heirs:
-            result = replace(result, inherited_tokens=50, parent="ab" * 32)
+            heritage = f"{number:064x}"
+            result = replace(result, inherited_tokens=50, parent="ab" * 32, heritage=heritage)
         if bits is None:
             result = replace(result, failure="out of memory", reason="too little here")
         prev = records[-1].id if records else FIRST
@@ -135,13 +141,35 @@ def test_an_author_is_believed_after_it_was_right_often_enough_but_for_a_few_by_
     assert 0.5 * AUDITED < found.count(UNVERIFIED) / len(found) < 2 * AUDITED
 
 
-def test_no_lot_falls_on_heirs_whom_no_audit_measures():
+def test_of_an_heir_whose_line_is_not_known_one_believed_word_is_too_few():
     heirs = range(1000, 1300)
     theirs = says(OTHER, truth(*range(STANDING), *heirs), heirs=heirs)
-    own = truth(*range(10_000, 10_000 + APART), *range(STANDING)) | {2000: 1.5}
-    assert set(weights_of([*theirs, *says(ME, own, heirs={2000})], theirs)) == {1.0}
-    own |= {1000: 3.0}
-    assert set(weights_of([*theirs, *says(ME, own, heirs={1000, 2000})], theirs[1:])) != {1.0}
+    third = says(named(103), truth(*range(STANDING), *heirs), heirs=heirs)
+    own = says(ME, truth(*range(10_000, 10_000 + APART), *range(STANDING)) | {2000: 1.5}, {2000})
+
+    def counting(heard: Sequence[Record], followed: Collection[str] = ()) -> list[float]:
+        bound = {record.id for record in [*theirs, *third]}
+        found = Trust(heard, ME.author, committed=bound, followed=followed).weights()
+        return [found[record.id] for record in theirs[STANDING:]]
+
+    assert set(counting([*theirs, *own])) == {UNVERIFIED}
+    assert set(counting([*theirs, *third, *own])) == {1.0}, "no lot falls on what nobody can audit"
+    found = counting([*theirs, *own], [record.id for record in theirs])
+    assert 0.5 / STANDING < found.count(UNVERIFIED) / len(found) < 2 / STANDING
+    assert set(found) == {UNVERIFIED, 1.0}
+
+
+@pytest.mark.parametrize(
+    "lie", [{"inherited_tokens": 5}, {"parent": "cd" * 32}, {"bits_per_byte": 1.5}]
+)
+def test_who_measured_the_same_heir_finds_out_what_is_false_of_it(lie: dict[str, Any]):
+    heir = replace(RESULT, parent="ab" * 32, heritage="ef" * 32, inherited_tokens=50)
+    mine, theirs = chain_of(ME, heir), chain_of(OTHER, replace(heir, **lie))
+    assert Trust([*theirs, *mine], ME.author).weights()[theirs[0].id] == 0.0
+    same = chain_of(OTHER, heir)
+    assert Trust([*same, *mine], ME.author).weights()[same[0].id] == 1.0
+    other = chain_of(OTHER, replace(heir, heritage="00" * 32))
+    assert Trust([*other, *mine], ME.author).weights()[other[0].id] == UNVERIFIED
 
 
 def test_whom_a_lot_falls_on_hangs_on_a_secret():

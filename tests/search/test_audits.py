@@ -141,6 +141,61 @@ def test_what_is_beyond_the_machine_is_left_to_others() -> None:
     assert {offer.rung for offer in asks(stage)} == set(RUNGS[:2])
 
 
+def heir(number: int, line: str = "ab", *, bits: float = 2.0, author: str = "other") -> Finished:
+    """A claim of an heir of the genome "p"."""
+    event = by(author, claim(number, bits=bits))
+    began = replace(event.result, heritage=line * 32, parent="p", inherited_tokens=9)
+    return replace(event, result=began)
+
+
+def test_an_heir_is_measured_again_from_its_parent_where_its_line_is_known() -> None:
+    known = set[str]()
+    stage = Audits(
+        seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True,
+        follows=lambda claim: claim.heritage in known,
+    )  # fmt: skip
+    stage.tell([heir(1)])
+    assert not asks(stage)
+    known.add("ab" * 32)
+    offers = asks(stage)
+    assert {(offer.genome, offer.origin, offer.parents) for offer in offers} == {
+        (asked_of(1).genome, AUDIT, ("p",))
+    }
+    stage.tell([claim(2, bits=0.1)])
+    assert {offer.parents for offer in asks(stage)} == {("p",), ()}
+
+
+def test_an_own_training_says_nothing_of_who_began_otherwise() -> None:
+    stage = Audits(
+        seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True, standing=1,
+        follows=lambda claim: True,
+    )  # fmt: skip
+    one, other, scratch = heir(1), heir(1, "cd", author="else"), by("third", claim(1))
+    stage.tell([Finished(one.result), one, other, scratch])
+    stage.tell([replace(one, weight=1.0)])
+    assert not asks(stage), "it is answered, whatever it began with"
+    stage.tell([heir(5, bits=0.1, author="else"), by("third", claim(6, bits=0.1))])
+    stage.tell([heir(7, bits=0.1)])
+    assert {TOY.identify(offer.genome) for offer in asks(stage)} == {
+        TOY.identify(asked_of(7).genome)
+    }, "only who was right is believed, and what waits of it goes first"
+
+
+def test_heirs_matter_among_heirs() -> None:
+    stage = Audits(
+        seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True,
+        follows=lambda claim: True,
+    )  # fmt: skip
+    for number in range(30):
+        result = replace(TOY.evaluate(asked_of(number)), bits_per_byte=2 + number / 10)
+        stage.tell([Finished(result), Finished(replace(heir(number).result, bits_per_byte=1.5))])
+    stage.tell([heir(99), replace(heir(99), weight=1.0)])  # so it is not put to the test
+    stage.tell([heir(number, bits=1.6) for number in range(100, 140)])
+    assert len({TOY.identify(offer.genome) for offer in asks(stage, 400)}) < 40 / 2
+    stage.tell([heir(200, bits=1.4)])
+    assert TOY.identify(asked_of(200).genome) in {TOY.identify(o.genome) for o in asks(stage, 400)}
+
+
 def test_one_author_is_looked_at_until_it_is_believed() -> None:
     stage = Audits(
         seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True, standing=2

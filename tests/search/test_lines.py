@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 from random import Random
 
 import pytest
 
+from praxis_evolve.evaluator.job import Job
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Entry, Genome, Part, Visit
+from praxis_evolve.search.audits import AUDIT
 from praxis_evolve.search.base import Asked, Assignment, Birth, Event, Finished
 from praxis_evolve.search.lines import Lines
 
@@ -130,6 +133,57 @@ def test_what_was_settled_first_stays_and_no_lie_makes_a_ring() -> None:
     assert after(told(A), told(B), told(B, A)).line(B) == ()
     assert after(told(A, B), told(B, A), Asked(THIRD)).of(THIRD) == ()
     assert after(told(A, A), told(B, A)).line(B) == ()
+
+
+def claimed(
+    own: Genome, *line: Genome, weight: float = 0.25, text: Genome | None = None
+) -> Finished:
+    """What another peer claims of an heir; *text* is how its genome is stored here."""
+    event = told(text or own, line[-1], weight=weight)
+    heritage = Job(own, LOW, line=line).heritage
+    return replace(event, result=replace(event.result, heritage=heritage))
+
+
+def test_an_heir_can_be_measured_again_where_its_line_is_known_in_whatever_order_it_was_told() -> (
+    None
+):
+    several = [told(A), claimed(B, A, weight=1.0), claimed(C, A, B)]
+    for events in permutations(several):
+        found = after(*events)
+        assert all(found.follows(event.result) for event in several[1:])
+        audit = replace(ask(5, C, B), origin=AUDIT)
+        found.tell([Asked(audit)])
+        assert found.of(audit) == (A, B)
+        assert Job(C, LOW, line=found.of(audit)).heritage == several[2].result.heritage
+
+
+def test_who_is_audited_at_a_higher_rung_has_its_line_too() -> None:
+    found, audit = after(told(A), claimed(B, A)), replace(ask(5, B, A, rung=HIGH), origin=AUDIT)
+    found.tell([Asked(audit)])
+    assert found.of(audit) == (A,)
+
+
+@pytest.mark.parametrize(
+    ("known", "claim"),
+    [
+        ([], claimed(B, A)),
+        ([told(A, weight=0.25)], claimed(B, A)),
+        ([told(A)], claimed(C, A, B)),
+        ([told(A)], claimed(C, B, A)),
+        ([told(B), told(A, B)], claimed(C, A)),
+        ([told(A)], claimed(B, A, text=genome("a", "c"))),
+        ([told(A), told(B)], claimed(B, A)),
+        ([told(A)], replace(claimed(B, A), asked=None)),
+    ],
+    ids=[
+        "nothing known", "parent not believed", "parent not told", "another line of the parent",
+        "the parent is an heir here", "another text here", "it is from scratch here", "no genome",
+    ],
+)  # fmt: skip
+def test_of_what_began_otherwise_or_nobody_knows_how_no_line_is_known(
+    known: Sequence[Event], claim: Finished
+) -> None:
+    assert not after(*known, claim).follows(claim.result)
 
 
 @pytest.mark.parametrize("seed", range(20))
