@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,11 +17,10 @@ from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.store import Store
-from praxis_evolve.market.tables import VERSION_TABLE, metadata, records
+from praxis_evolve.market.tables import VERSION_TABLE, records
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
 from praxis_evolve.tests.market.old_store import old_run, old_tables
 
-POSTGRES = os.environ.get("PRAXIS_POSTGRES", "")
 MANIFEST = {"seed": 1, "task": "words"}
 DIGEST = "ef" * 32
 
@@ -39,18 +36,10 @@ class Old:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'old.db'}"
-        return
-    if not POSTGRES:
-        pytest.skip("PRAXIS_POSTGRES names no PostgreSQL database")
-    yield POSTGRES
-    engine = create_engine(POSTGRES)
-    metadata.drop_all(engine)
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
-    engine.dispose()
+        return f"sqlite:///{tmp_path / 'old.db'}"
+    return request.getfixturevalue("postgres")
 
 
 @pytest.fixture(scope="module")

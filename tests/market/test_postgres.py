@@ -1,18 +1,16 @@
-"""The ledger on PostgreSQL, in the empty database that PRAXIS_POSTGRES names.
+"""The ledger on PostgreSQL, where PRAXIS_POSTGRES names a database whose user may create others.
 
 PRAXIS_POSTGRES=postgresql+psycopg://user@host/database pytest tests/market/test_postgres.py
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import pytest
-from sqlalchemy import text
 
 from praxis_evolve.blocks.registry import Catalog
 from praxis_evolve.evaluator.result import Result
@@ -21,22 +19,14 @@ from praxis_evolve.market.errors import LeaseHeldError, NotFoundError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import Process, acquire, release, renew
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.tables import VERSION_TABLE, metadata
 from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
 from praxis_evolve.tests.market.receiving import received
 
-URL = os.environ.get("PRAXIS_POSTGRES", "")
-
-pytestmark = pytest.mark.skipif(not URL, reason="PRAXIS_POSTGRES names no PostgreSQL database")
-
 
 @pytest.fixture
-def server(catalog: Catalog) -> Iterator[Ledger]:
-    with Ledger.open(URL, catalog=catalog) as ledger:
+def server(postgres: str, catalog: Catalog) -> Iterator[Ledger]:
+    with Ledger.open(postgres, catalog=catalog) as ledger:
         yield ledger
-        metadata.drop_all(ledger.store.engine)
-        with ledger.store.writing() as connection:
-            connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
 
 
 def test_a_run_is_kept_whole(server: Ledger, genome: Genome, identity: Identity):
