@@ -18,7 +18,10 @@ stores = typer.Typer(help="Look after the store.", no_args_is_help=True)
 
 @stores.command("upgrade")
 def upgrade(store: STORE = None) -> None:
-    """Bring a store of an older version to the form of this one; copy it first, use it after."""
+    """Bring a store of an older version to the form of this one; copy it first.
+
+    Whoever drives a run of it is stopped.
+    """
     from ..market.store import Store
     from ..market.tables import SCHEMA
 

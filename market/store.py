@@ -24,7 +24,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from . import schema
 from .errors import StoreError
 from .flushing import flush
-from .tables import VERSION_TABLE
+from .tables import VERSION_TABLE, metadata
 from .transaction import Transaction, transaction
 from .turns import NAP, turn
 
@@ -41,6 +41,7 @@ _CURES = {
     "malformed": "restore the store from a copy, or save what can be read with: sqlite3 .recover",
     "disk is full": "free some space; what was acknowledged before is safe",
     "disk i/o": "check the disk; what was acknowledged before is safe",
+    "deadlock": "do it again: it waited for a process that waited for it, and was undone",
     "locked": f"end the process that keeps it locked for over {PATIENCE:.0f} seconds",
 }
 
@@ -131,7 +132,8 @@ class Store:
                 else:
                     connection.rollback()  # it cannot be done within a transaction
                     setattr(connection.driver_connection, "autocommit", True)  # noqa: B010
-                    cursor.execute("VACUUM FULL")
+                    # all tables would be the system's, too, over which two deadlock
+                    cursor.execute(f"VACUUM FULL {', '.join(metadata.tables)}")
             finally:
                 connection.invalidate()  # the pool's others are as they were
                 connection.close()
@@ -180,10 +182,11 @@ def _prepare(store: Store, *, create: bool, upgrade: bool) -> None:
 
 def _migrated(store: Store) -> str:
     with store.writing() as connection:
+        schema.lock(connection)
         # another process may have been faster while this one waited for the lock
         found = schema.version(connection, store.name)
         if found is None or found < schema.SCHEMA:
-            schema.migrate(connection)
+            schema.migrate(connection, found)
         return schema.version(connection, store.name) or ""
 
 

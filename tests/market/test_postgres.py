@@ -71,3 +71,11 @@ def test_a_lease_is_held_by_one(server: Ledger):
         acquire(server.store, "amber", now=20)
     release(server.store, lease)
     assert acquire(server.store, "amber", now=20).fence == 2
+
+
+def test_vacuums_at_once_wait_for_each_other(server: Ledger):
+    server.create_run("amber", {})
+    with ThreadPoolExecutor(4) as pool:
+        for vacuum in [pool.submit(server.store.vacuum) for _ in range(8)]:
+            vacuum.result()
+    assert [run.name for run in server.runs()] == ["amber"]
