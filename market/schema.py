@@ -19,11 +19,17 @@ def version(connection: Connection, store: str) -> str | None:
     """Return the revision of the tables, or None if the database is empty; *store* is its name.
 
     Raises:
-        StoreError: there are tables, but not ours.
+        StoreError: there are tables, but not ours, or the one that names the revision is damaged.
     """
     tables = inspect(connection).get_table_names()
     if VERSION_TABLE in tables:
-        return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+        found = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
+        if not isinstance(found, str):
+            raise StoreError(
+                f"the store {store} is damaged: its table {VERSION_TABLE} must name a schema such "
+                f"as {SCHEMA}, but has {found!r}; restore the store from a copy"
+            )
+        return found
     if tables:
         raise StoreError(
             f"the store {store} holds tables of another program ({', '.join(sorted(tables)[:3])}); "
@@ -60,10 +66,11 @@ def lock(connection: Connection) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION)))
 
 
-def migrate(connection: Connection, found: str | None) -> None:
+def migrate(connection: Connection, store: str, found: str | None) -> None:
     """Bring the tables from the revision *found* to the newest, in the connection's transaction.
 
-    All leases are taken: a program that has the store open would write on in the old form.
+    *store* is its name. All leases are taken: a program that has the store open would write on in
+    the old form.
 
     Raises:
         StoreError: the tables have a revision that no migration starts from, or are damaged.
@@ -81,9 +88,9 @@ def migrate(connection: Connection, found: str | None) -> None:
         _stop_writers(connection)
     try:
         command.upgrade(config, "head")
-    except (CommandError, ValueError, LookupError) as error:
+    except (CommandError, ValueError) as error:
         raise StoreError(
-            f"the store cannot be migrated: {error}; restore it from a copy"
+            f"the store {store} cannot be migrated: {error}; restore it from a copy"
         ) from error
     connection.execute(update(leases).values(holder=None))
 

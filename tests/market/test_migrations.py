@@ -146,13 +146,28 @@ def test_an_upgraded_run_goes_on(place: str, old: Old, catalog: Catalog, identit
         assert ledger.sizes("amber")[identity.author] == len(record.body) + len(to_json(genome))
 
 
-def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, old: Old):
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            "records SET signature = 'no hex' WHERE seq = 8",
+            "row '.{64}' of the table records .*hex",
+        ),
+        ("records SET body = X'00' WHERE seq = 8", "row '.{64}' of the table records .*bytes"),
+        ("genomes SET text = X'00'", "row '.{64}' of the table genomes .*bytes"),
+        ("log SET body = '[]' WHERE place = 2", "row 2 of the table log of run '.*' is damaged"),
+        ("log SET body = '{}' WHERE place = 2", "row 2 of the table log of run '.*' is damaged"),
+        ("log SET body = '{\"genome\":7}' WHERE place = 0", "row 0 of the table log of .* 'int'"),
+    ],
+)
+def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, old: Old, damage: str, said: str):
     url = f"sqlite:///{tmp_path / 'old.db'}"
     write(url, old)
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE records SET signature = 'no hex' WHERE seq = 8"))
-    with pytest.raises(StoreError, match=r"cannot be migrated: .*hex.*; restore it from a copy"):
+        connection.exec_driver_sql(f"UPDATE {damage}")
+    whole = rf"store sqlite:///.*old.db cannot be migrated: {said}.*; restore it from a copy"
+    with pytest.raises(StoreError, match=whole):
         Store.upgrade(url)
     with engine.connect() as connection:
         assert connection.execute(text(f"SELECT * FROM {VERSION_TABLE}")).scalar() == "0001"
@@ -230,6 +245,6 @@ def test_who_opens_an_empty_store_waits_for_who_makes_it(postgres: str):
             opened = pool.submit(Store.open, postgres)
             wait_until_blocked(postgres, opened)
             assert not opened.done()
-            schema.migrate(connection, None)
+            schema.migrate(connection, postgres, None)
         opened.result().close()
     engine.dispose()
