@@ -265,7 +265,7 @@ def safe(name: str, check: Callable[[], Check]) -> Check:
         return check()
     except StoreError as error:
         what, _, fix = str(error).rpartition("; ")
-        return Check(name, "fail", what or str(error), fix or "check the URL")
+        return Check(name, "fail", what or str(error), fix if what else "check the URL")
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return Check(name, "fail", what, "install praxis-evolve again")
