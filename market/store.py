@@ -245,7 +245,8 @@ def _file_of(address: URL) -> Path | None:
 def _engine(address: URL) -> Engine:
     try:
         if address.get_backend_name() != "sqlite":
-            return create_engine(address, pool_pre_ping=True)
+            # who waited for a lock must see what its holder wrote, whatever the server's default
+            return create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED")
         engine = create_engine(address, connect_args={"timeout": PATIENCE})
     except ImportError as error:
         raise StoreError(

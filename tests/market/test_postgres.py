@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from sqlalchemy import make_url
 
 from praxis_evolve.blocks.registry import Catalog
 from praxis_evolve.evaluator.result import Result
@@ -61,6 +62,16 @@ def test_threads_at_once_keep_one_chain(server: Ledger, genome: Genome, identity
         list(pool.map(partial(server.publish, "amber", identity), results))
     assert sorted(record.seq for record in server.records("amber")) == list(range(80))
     assert list(server.problems("amber")) == []
+
+
+def test_a_server_whose_transactions_see_one_state_unless_told_serves_too(
+    postgres: str, catalog: Catalog, genome: Genome, identity: Identity
+):
+    stale = make_url(postgres).update_query_dict(
+        {"options": "-c default_transaction_isolation=repeatable\\ read"}
+    )
+    with Ledger.open(stale.render_as_string(hide_password=False), catalog=catalog) as server:
+        test_threads_at_once_keep_one_chain(server, genome, identity)
 
 
 def test_a_lease_is_held_by_one(server: Ledger):
