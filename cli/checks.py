@@ -181,33 +181,30 @@ def folder(url: str) -> Check:
 
 
 def store_here(url: str) -> Check:
-    """Open the store, if there is one, and write nothing into it under a lock."""
-    from sqlalchemy import make_url
+    """Open the store, if there is one, and write nothing into it under a lock.
 
-    from ..market.errors import StoreError
-    from ..market.store import Store
+    Raises:
+        StoreError: it cannot be used.
+    """
+    from ..market.store import Store, address_of
     from ..market.tables import SCHEMA
 
+    address = address_of(url)
+    file = Path(address.database or "")
+    local = address.get_backend_name() == "sqlite" and bool(address.database)
+    if local and not file.exists():
+        return _no_store(file)
+    opened = Store.open(url, create=False)
     try:
-        address = make_url(url)
-        file = Path(address.database or "")
-        local = address.get_backend_name() == "sqlite" and bool(address.database)
-        if local and not file.exists():
-            return _no_store(file)
-        opened = Store.open(url, create=False)
-        try:
-            with opened.writing() as connection:
-                dialect = connection.dialect
-                version = ".".join(map(str, dialect.server_version_info or ()))
-                mode = (
-                    "sqlite" in dialect.name
-                    and connection.exec_driver_sql("PRAGMA journal_mode").scalar()
-                )
-        finally:
-            opened.close()
-    except StoreError as error:
-        what, _, fix = str(error).rpartition("; ")
-        return Check("store", "fail", what or str(error), fix or "check the URL")
+        with opened.writing() as connection:
+            dialect = connection.dialect
+            version = ".".join(map(str, dialect.server_version_info or ()))
+            mode = (
+                "sqlite" in dialect.name
+                and connection.exec_driver_sql("PRAGMA journal_mode").scalar()
+            )
+    finally:
+        opened.close()
     log = {"wal": ", write-ahead log"}.get(str(mode), "")
     text = f"{dialect.name} {version}{log}, schema {SCHEMA}, writable"
     if mode and mode != "wal":
@@ -262,8 +259,13 @@ def _no_store(file: Path) -> Check:
 
 def safe(name: str, check: Callable[[], Check]) -> Check:
     """Return what *check* finds; what it raises is a finding, too."""
+    from ..market.errors import StoreError
+
     try:
         return check()
+    except StoreError as error:
+        what, _, fix = str(error).rpartition("; ")
+        return Check(name, "fail", what or str(error), fix if what else "check the URL")
     except Exception as error:
         what = " ".join(f"{type(error).__name__}: {error}".split())
         return Check(name, "fail", what, "install praxis-evolve again")

@@ -38,10 +38,14 @@ def name_for(digest: str, taken: Collection[str]) -> str:
 
 
 def run_folder(store: str, name: str) -> Path:
-    """Return the folder of a run: beside a SQLite store, else under ``runs`` here."""
-    from sqlalchemy import make_url  # not at the top: --help needs no database
+    """Return the folder of a run: beside a SQLite store, else under ``runs`` here.
 
-    url = make_url(store)
+    Raises:
+        StoreError: *store* is no URL of a store.
+    """
+    from ..market.store import address_of  # not at the top: --help needs no database
+
+    url = address_of(store)
     beside = url.database if url.get_backend_name() == "sqlite" else None
     home = Path(beside).parent if beside and beside != ":memory:" else Path("runs")
     return home / re.sub(r"[^A-Za-z0-9._-]", "_", name)

@@ -18,7 +18,10 @@ stores = typer.Typer(help="Look after the store.", no_args_is_help=True)
 
 @stores.command("upgrade")
 def upgrade(store: STORE = None) -> None:
-    """Bring a store of an older version to the form of this one; copy it first, use it after."""
+    """Bring a store of an older version to the form of this one; copy it first.
+
+    Whoever drives a run of it is stopped.
+    """
     from ..market.store import Store
     from ..market.tables import SCHEMA
 
@@ -54,13 +57,9 @@ def _vacuum(store: Store) -> None:
 
 def _bytes(url: str) -> int | None:
     """Return how large a store is with its write-ahead log, None where it is a server's."""
-    from sqlalchemy import make_url
-    from sqlalchemy.exc import ArgumentError
+    from ..market.store import address_of
 
-    try:
-        address = make_url(url)
-    except ArgumentError:  # opening it says so
-        return None
+    address = address_of(url)
     if address.get_backend_name() != "sqlite" or not address.database:
         return None
     files = Path(address.database), Path(f"{address.database}-wal")

@@ -18,24 +18,34 @@ def flush(file: Path | None) -> None:
     """Return when all that was committed to *file* would survive a loss of power.
 
     Raises:
-        StoreError: the disk failed; what was committed may be lost if the power is.
+        StoreError: the log cannot be opened or the disk failed; what was committed may be lost if
+            the power is.
     """
     if file is None:
         return
+    log = f"{file}-wal"
     try:
-        log = os.open(f"{file}-wal", os.O_RDWR)
+        handle = os.open(log, os.O_RDWR)
     except FileNotFoundError:
         return  # there is no write-ahead log here, and SQLite flushes by itself
-    try:
-        _sync(log)
     except OSError as error:
-        raise StoreError(
-            f"the store {file} could not be flushed to the disk: {error.strerror}; check the disk"
-        ) from error
+        cure = f"make {log} a file that this user may read and write"
+        raise _unflushed(file, error, cure) from error
+    try:
+        _sync(handle)
+    except OSError as error:
+        raise _unflushed(file, error, "check the disk") from error
     finally:
-        os.close(log)
+        os.close(handle)
 
 
-def _sync(log: int) -> None:
+def _unflushed(file: Path, error: OSError, cure: str) -> StoreError:
+    return StoreError(
+        f"the store {file} was written, but could not be flushed to the disk, and may lose what "
+        f"was written if the power fails: {error.strerror}; {cure}"
+    )
+
+
+def _sync(handle: int) -> None:
     # the data and the size are enough; what else fsync writes takes twice as long
-    getattr(os, "fdatasync", os.fsync)(log)
+    getattr(os, "fdatasync", os.fsync)(handle)

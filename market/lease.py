@@ -157,12 +157,18 @@ def changing(store: Store, run: str, lease: Lease | None = None) -> Generator[tu
 
 
 def guard(connection: Driven, lease: Lease) -> None:
-    """Refuse to go on where another process has taken over; the caller has locked the run.
+    """Refuse to go on where the lease is another's or nobody's; the caller has locked the run.
 
     Raises:
-        LeaseLostError: it has; the text says what to do.
+        LeaseLostError: it is; the text says what to do.
     """
     held = _HELD.first(connection, of_run=lease.run)
+    if held is not None and held.holder is None:
+        raise LeaseLostError(
+            f"run {lease.run!r} is not driven by this process any more, which gave it back or had "
+            "the store upgraded under it; what it stored is kept; resume with the newest "
+            "praxis-evolve"
+        )
     if held is None or held.holder != lease.holder:
         fence = "none" if held is None else held.fence
         raise LeaseLostError(

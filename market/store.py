@@ -9,6 +9,7 @@ The write-ahead log needs shared memory: a SQLite store belongs on a local disk.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Generator
@@ -24,23 +25,26 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from . import schema
 from .errors import StoreError
 from .flushing import flush
-from .tables import VERSION_TABLE
+from .tables import VERSION_TABLE, metadata
 from .transaction import Transaction, transaction
 from .turns import NAP, turn
 
 PATIENCE = 60.0
 """The most seconds to wait for another process that writes."""
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
+
 _WRITE = "BEGIN IMMEDIATE"
 """A transaction that reads first and writes later could find that another wrote in between."""
 
 _CURES = {
-    "unable to open": "make its folder writable, or name another file",
+    "unable to open": "make its folder writable, and its -wal there, or name another file",
     "readonly": "make the file and its folder writable, or copy the store",
     "not a database": "name another file, or restore the store from a copy",
     "malformed": "restore the store from a copy, or save what can be read with: sqlite3 .recover",
     "disk is full": "free some space; what was acknowledged before is safe",
     "disk i/o": "check the disk; what was acknowledged before is safe",
+    "deadlock": "do it again: it waited for a process that waited for it, and was undone",
     "locked": f"end the process that keeps it locked for over {PATIENCE:.0f} seconds",
 }
 
@@ -131,7 +135,8 @@ class Store:
                 else:
                     connection.rollback()  # it cannot be done within a transaction
                     setattr(connection.driver_connection, "autocommit", True)  # noqa: B010
-                    cursor.execute("VACUUM FULL")
+                    # all tables would be the system's, too, over which two deadlock
+                    cursor.execute(f"VACUUM FULL {', '.join(metadata.tables)}")
             finally:
                 connection.invalidate()  # the pool's others are as they were
                 connection.close()
@@ -157,7 +162,7 @@ class Store:
 
 
 def _opened(url: str, *, create: bool, upgrade: bool) -> Store:
-    address = _address(url)
+    address = address_of(url)
     _make_place(address, create=create)
     store = Store(address.render_as_string(hide_password=True), _engine(address))
     try:
@@ -180,24 +185,38 @@ def _prepare(store: Store, *, create: bool, upgrade: bool) -> None:
 
 def _migrated(store: Store) -> str:
     with store.writing() as connection:
+        schema.lock(connection)
         # another process may have been faster while this one waited for the lock
         found = schema.version(connection, store.name)
         if found is None or found < schema.SCHEMA:
-            schema.migrate(connection)
+            schema.migrate(connection, store.name, found)
         return schema.version(connection, store.name) or ""
 
 
-def _address(url: str) -> URL:
+def address_of(url: str) -> URL:
+    """Return the parts of the URL of a store.
+
+    Raises:
+        StoreError: it is none.
+    """
+    if _NO_TEXT.search(url):
+        raise _misnamed(url, "it has a NUL or a byte that is no text")
     try:
         address = make_url(url)
         address.get_dialect()
     except (ArgumentError, NoSuchModuleError) as error:
-        shown = url.rpartition("@")[2]
-        raise StoreError(
-            f"a store is named by a URL such as sqlite:///runs/praxis.db or "
-            f"postgresql+psycopg://user@host/name, but is {shown!r}: {error}"
-        ) from None
+        raise _misnamed(url, str(error)) from None
+    except ValueError:  # all that is read as a number
+        raise _misnamed(url, "its port is not a whole number") from None
     return address
+
+
+def _misnamed(url: str, why: str) -> StoreError:
+    shown = url.rpartition("@")[2]  # without a password
+    return StoreError(
+        f"{shown!r} names no store: {why}; name it by a URL such as sqlite:///runs/praxis.db or "
+        "postgresql+psycopg://user@host:5432/name"
+    )
 
 
 def _make_place(address: URL, *, create: bool) -> None:
@@ -226,13 +245,16 @@ def _file_of(address: URL) -> Path | None:
 def _engine(address: URL) -> Engine:
     try:
         if address.get_backend_name() != "sqlite":
-            return create_engine(address, pool_pre_ping=True)
+            # who waited for a lock must see what its holder wrote, whatever the server's default
+            return create_engine(address, pool_pre_ping=True, isolation_level="READ COMMITTED")
         engine = create_engine(address, connect_args={"timeout": PATIENCE})
     except ImportError as error:
         raise StoreError(
             f"the store {address.render_as_string()} needs the module {error.name!r}; for "
             'PostgreSQL run: pip install "praxis-evolve[postgres]"'
         ) from None
+    except (ArgumentError, ValueError) as error:  # a host of a file, an option that is no number
+        raise _misnamed(address.render_as_string(), str(error)) from None
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin)
     return engine

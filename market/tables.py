@@ -46,7 +46,8 @@ _HEX = re.compile("(?:[0-9a-f]{2})+")
 class Hex(TypeDecorator[str]):
     """Lower-case hex digits, stored as the bytes that they stand for: half as long.
 
-    A text that is no such digits may be looked for, and is found nowhere.
+    A text that is no such digits may be looked for, and is found nowhere. What is stored and no
+    bytes, in a damaged store, is returned as such a text: it is no digest of anything.
     """
 
     impl = LargeBinary
@@ -58,9 +59,11 @@ class Hex(TypeDecorator[str]):
             return None
         return bytes.fromhex(value) if _HEX.fullmatch(value) else b"no hex: " + value.encode()
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> str | None:
+    def process_result_value(self, value: object, dialect: Dialect) -> str | None:
         """Return the digits."""
-        return None if value is None else value.hex()
+        if value is None:
+            return None
+        return value.hex() if isinstance(value, bytes) else f"no bytes: {value}"
 
 
 def _run_column() -> Column[str]:

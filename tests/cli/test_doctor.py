@@ -116,6 +116,17 @@ def test_a_store_below_a_file_fails(cli: Cli, tmp_path: Path) -> None:
     assert (called.code, states(called)["store"]) == (Code.STORE, "fail")
 
 
+@pytest.mark.parametrize("url", ["nonsense", "postgresql+psycopg://me:secret@host:port/x"])
+def test_a_url_that_names_no_store_fails_with_its_cure(cli: Cli, url: str) -> None:
+    called = cli("doctor", "--store", url, "--json")
+    assert called.code == Code.STORE
+    found = {each["name"]: each for each in called.json["checks"]}
+    for name in ("disk", "folder", "store"):
+        assert "names no store" in found[name]["text"]
+        assert found[name]["fix"].startswith("name it by a URL such as sqlite:///")
+    assert "secret" not in called.out
+
+
 def test_broken_settings_are_a_finding(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "praxis.toml").write_text("populaton = 3")
     called = cli("doctor", "--json")

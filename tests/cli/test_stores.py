@@ -72,4 +72,7 @@ def test_without_a_store_there_is_nothing_to_look_after(cli: Cli, tmp_path: Path
     for command in ("upgrade", "vacuum"):
         called = cli("store", command, "--store", f"sqlite:///{tmp_path / 'none.db'}")
         assert (called.code, "there is no store" in called.err) == (Code.STORE, True)
-        assert cli("store", command, "--store", "nonsense").code == Code.STORE
+        for url in ("nonsense", "postgresql+psycopg://me:secret@host:port/x"):
+            called = cli("store", command, "--store", url)
+            assert (called.code, "names no store" in called.err) == (Code.STORE, True)
+            assert "secret" not in called.err

@@ -1,11 +1,14 @@
-"""A small catalog, a genome of it, an identity and a ledger in a fresh SQLite file."""
+"""A small catalog, a genome of it, an identity, a ledger in a fresh file, a fresh database."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from sqlalchemy import create_engine, make_url, text
 
 from praxis_evolve.blocks.declaration import Cost, Declaration, Kind, Setting
 from praxis_evolve.blocks.ranges import Choice
@@ -57,3 +60,21 @@ def url(tmp_path: Path) -> str:
 def ledger(url: str, catalog: Catalog) -> Iterator[Ledger]:
     with Ledger.open(url, catalog=catalog, now=lambda: 1000.0) as opened:
         yield opened
+
+
+@pytest.fixture
+def postgres() -> Iterator[str]:
+    """The URL of an empty database, on the server that PRAXIS_POSTGRES names, for one test."""
+    named = os.environ.get("PRAXIS_POSTGRES")
+    if not named:
+        pytest.skip("PRAXIS_POSTGRES names no PostgreSQL database")
+    name = f"praxis_test_{uuid4().hex}"
+    engine = create_engine(named, isolation_level="AUTOCOMMIT")  # neither is for a transaction
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    try:
+        yield make_url(named).set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+        engine.dispose()

@@ -48,11 +48,17 @@ def old_run(
         )  # fmt: skip
     digest = log.EMPTY
     for place, line in enumerate(lines):
-        digest = line.digest(digest)
-        _insert(
-            connection, "log", run=name, place=place, kind=line.kind, body=line.body,
-            record=line.record, digest=digest,
-        )  # fmt: skip
+        digest = old_line(connection, name, place, line, digest)
+
+
+def old_line(connection: Connection, run: str, place: int, line: log.Line, before: str) -> str:
+    """Append a line to the log of a run, after the one of that digest, and return its own."""
+    digest = line.digest(before)
+    _insert(
+        connection, "log", run=run, place=place, kind=line.kind, body=line.body,
+        record=line.record, digest=digest,
+    )  # fmt: skip
+    return digest
 
 
 def _insert(connection: Connection, table: str, **values: Any) -> None:

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,17 +13,17 @@ from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.graph import Genome, Visit
 from praxis_evolve.genome.identity import genome_id
 from praxis_evolve.genome.text import to_json
-from praxis_evolve.market import log
-from praxis_evolve.market.errors import StoreError
+from praxis_evolve.market import log, schema
+from praxis_evolve.market.errors import LeaseLostError, StoreError
 from praxis_evolve.market.identity_key import Identity
+from praxis_evolve.market.lease import acquire, renew
 from praxis_evolve.market.ledger import Ledger
 from praxis_evolve.market.record import FIRST, Record, sign
 from praxis_evolve.market.store import Store
-from praxis_evolve.market.tables import VERSION_TABLE, metadata, records
+from praxis_evolve.market.tables import VERSION_TABLE, records
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Event, Expired, Finished
-from praxis_evolve.tests.market.old_store import old_run, old_tables
+from praxis_evolve.tests.market.old_store import old_line, old_run, old_tables
 
-POSTGRES = os.environ.get("PRAXIS_POSTGRES", "")
 MANIFEST = {"seed": 1, "task": "words"}
 DIGEST = "ef" * 32
 
@@ -39,18 +39,10 @@ class Old:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'old.db'}"
-        return
-    if not POSTGRES:
-        pytest.skip("PRAXIS_POSTGRES names no PostgreSQL database")
-    yield POSTGRES
-    engine = create_engine(POSTGRES)
-    metadata.drop_all(engine)
-    with engine.begin() as connection:
-        connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
-    engine.dispose()
+        return f"sqlite:///{tmp_path / 'old.db'}"
+    return request.getfixturevalue("postgres")
 
 
 @pytest.fixture(scope="module")
@@ -154,16 +146,105 @@ def test_an_upgraded_run_goes_on(place: str, old: Old, catalog: Catalog, identit
         assert ledger.sizes("amber")[identity.author] == len(record.body) + len(to_json(genome))
 
 
-def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, old: Old):
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (
+            "records SET signature = 'no hex' WHERE seq = 8",
+            "row '.{64}' of the table records .*hex",
+        ),
+        ("records SET body = X'00' WHERE seq = 8", "row '.{64}' of the table records .*bytes"),
+        ("genomes SET text = X'00'", "row '.{64}' of the table genomes .*bytes"),
+        ("log SET body = '[]' WHERE place = 2", "row 2 of the table log of run '.*' is damaged"),
+        ("log SET body = '{}' WHERE place = 2", "row 2 of the table log of run '.*' is damaged"),
+        ("log SET body = '{\"genome\":7}' WHERE place = 0", "row 0 of the table log of .* 'int'"),
+    ],
+)
+def test_an_upgrade_that_fails_changes_nothing(tmp_path: Path, old: Old, damage: str, said: str):
     url = f"sqlite:///{tmp_path / 'old.db'}"
     write(url, old)
     engine = create_engine(url)
     with engine.begin() as connection:
-        connection.execute(text("UPDATE records SET signature = 'no hex' WHERE seq = 8"))
-    with pytest.raises(StoreError, match=r"cannot be migrated: .*hex.*; restore it from a copy"):
+        connection.exec_driver_sql(f"UPDATE {damage}")
+    whole = rf"store sqlite:///.*old.db cannot be migrated: {said}.*; restore it from a copy"
+    with pytest.raises(StoreError, match=whole):
         Store.upgrade(url)
     with engine.connect() as connection:
         assert connection.execute(text(f"SELECT * FROM {VERSION_TABLE}")).scalar() == "0001"
         count = connection.execute(text("SELECT count(*) FROM records WHERE run = 'amber'"))
         assert count.scalar() == len(old.records)
+    engine.dispose()
+
+
+def test_who_drove_a_run_through_an_upgrade_has_lost_it(place: str, old: Old, catalog: Catalog):
+    write(place, old)
+    before = Store(place, create_engine(place))  # leases are as they were in schema 0001
+    lease = acquire(before, "amber", now=0)
+    before.close()
+    Store.upgrade(place).close()
+    said = "not driven by this process any more, .* the store upgraded .* resume with the newest"
+    with Ledger.open(place, catalog=catalog) as ledger:
+        with pytest.raises(LeaseLostError, match=said):
+            ledger.note("amber", Closed(), lease=lease)
+        with pytest.raises(LeaseLostError, match=said):
+            renew(ledger.store, lease, now=1)
+        assert list(ledger.events("amber")) == old.events
+        assert acquire(ledger.store, "amber", now=1).fence == lease.fence + 1
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_a_line_that_another_process_logs_while_an_upgrade_begins_is_kept(
+    postgres: str, old: Old, catalog: Catalog, early: bool
+):
+    write(postgres, old)
+    engine = create_engine(postgres)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:  # as the program of schema 0001 does it
+            connection.execute(text("SELECT digest FROM runs WHERE name = 'copy' FOR UPDATE"))
+            found = text("SELECT digest FROM log WHERE run = 'copy' AND place = 4")
+            digest = connection.execute(found).scalar_one()
+            logged = partial(old_line, connection, "copy", 5, old.lines[5], digest)
+            if early:
+                logged()
+            upgrade = pool.submit(Store.upgrade, postgres)
+            wait_until_blocked(postgres, upgrade)
+            if not early:
+                logged()
+        upgrade.result().close()
+    engine.dispose()
+    with Ledger.open(postgres, catalog=catalog) as ledger:
+        assert list(ledger.events("copy")) == old.events[:6]
+
+
+def wait_until_blocked(url: str, other: Future[Store]) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        waiting = text(
+            "SELECT 1 FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        while not other.done() and not connection.execute(waiting).first():
+            pass
+    engine.dispose()
+
+
+def test_upgrades_at_once_are_one(place: str, old: Old, catalog: Catalog):
+    write(place, old)
+    with ThreadPoolExecutor(4) as pool:
+        for store in list(pool.map(Store.upgrade, [place] * 4)):
+            store.close()
+    with Ledger.open(place, catalog=catalog) as ledger:
+        assert list(ledger.events("amber")) == old.events
+
+
+def test_who_opens_an_empty_store_waits_for_who_makes_it(postgres: str):
+    engine = create_engine(postgres)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            schema.lock(connection)
+            opened = pool.submit(Store.open, postgres)
+            wait_until_blocked(postgres, opened)
+            assert not opened.done()
+            schema.migrate(connection, postgres, None)
+        opened.result().close()
     engine.dispose()

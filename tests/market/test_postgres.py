@@ -1,18 +1,17 @@
-"""The ledger on PostgreSQL, in the empty database that PRAXIS_POSTGRES names.
+"""The ledger on PostgreSQL, where PRAXIS_POSTGRES names a database whose user may create others.
 
 PRAXIS_POSTGRES=postgresql+psycopg://user@host/database pytest tests/market/test_postgres.py
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url
 
 from praxis_evolve.blocks.registry import Catalog
 from praxis_evolve.evaluator.result import Result
@@ -21,22 +20,14 @@ from praxis_evolve.market.errors import LeaseHeldError, NotFoundError
 from praxis_evolve.market.identity_key import Identity
 from praxis_evolve.market.lease import Process, acquire, release, renew
 from praxis_evolve.market.ledger import Ledger
-from praxis_evolve.market.tables import VERSION_TABLE, metadata
 from praxis_evolve.search.base import Asked, Assignment, Birth, Finished
 from praxis_evolve.tests.market.receiving import received
 
-URL = os.environ.get("PRAXIS_POSTGRES", "")
-
-pytestmark = pytest.mark.skipif(not URL, reason="PRAXIS_POSTGRES names no PostgreSQL database")
-
 
 @pytest.fixture
-def server(catalog: Catalog) -> Iterator[Ledger]:
-    with Ledger.open(URL, catalog=catalog) as ledger:
+def server(postgres: str, catalog: Catalog) -> Iterator[Ledger]:
+    with Ledger.open(postgres, catalog=catalog) as ledger:
         yield ledger
-        metadata.drop_all(ledger.store.engine)
-        with ledger.store.writing() as connection:
-            connection.execute(text(f"DROP TABLE {VERSION_TABLE}"))
 
 
 def test_a_run_is_kept_whole(server: Ledger, genome: Genome, identity: Identity):
@@ -73,6 +64,16 @@ def test_threads_at_once_keep_one_chain(server: Ledger, genome: Genome, identity
     assert list(server.problems("amber")) == []
 
 
+def test_a_server_whose_transactions_see_one_state_unless_told_serves_too(
+    postgres: str, catalog: Catalog, genome: Genome, identity: Identity
+):
+    stale = make_url(postgres).update_query_dict(
+        {"options": "-c default_transaction_isolation=repeatable\\ read"}
+    )
+    with Ledger.open(stale.render_as_string(hide_password=False), catalog=catalog) as server:
+        test_threads_at_once_keep_one_chain(server, genome, identity)
+
+
 def test_a_lease_is_held_by_one(server: Ledger):
     server.create_run("amber", {})
     far = Process("another host", 1, 0.0)
@@ -81,3 +82,11 @@ def test_a_lease_is_held_by_one(server: Ledger):
         acquire(server.store, "amber", now=20)
     release(server.store, lease)
     assert acquire(server.store, "amber", now=20).fence == 2
+
+
+def test_vacuums_at_once_wait_for_each_other(server: Ledger):
+    server.create_run("amber", {})
+    with ThreadPoolExecutor(4) as pool:
+        for vacuum in [pool.submit(server.store.vacuum) for _ in range(8)]:
+            vacuum.result()
+    assert [run.name for run in server.runs()] == ["amber"]

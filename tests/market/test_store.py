@@ -113,6 +113,20 @@ def test_a_disk_that_fails_to_flush_is_an_error(url: str, monkeypatch: pytest.Mo
     store.close()
 
 
+def test_a_log_that_cannot_be_opened_to_be_flushed_is_an_error(url: str):
+    store, log = Store.open(url), Path(f"{file_of(url)}-wal")
+
+    def lose_the_log() -> None:
+        with store.writing() as connection:
+            connection.execute(insert(runs).values(row("a")))
+            log.unlink()
+            log.mkdir()
+
+    with pytest.raises(StoreError, match=r"store.db was written, but could not .*; make .*-wal a"):
+        lose_the_log()
+    store.close()
+
+
 def test_what_fails_half_way_changes_nothing(url: str):
     store = Store.open(url)
 
@@ -175,6 +189,17 @@ def test_a_newer_schema_is_refused(url: str):
     edit(url, f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
     for opener in (Store.open, Store.upgrade):
         with pytest.raises(StoreError, match=r"schema 9999, which is newer .* update praxis"):
+            opener(url)
+
+
+@pytest.mark.parametrize(
+    ("damage", "has"), [("DELETE FROM {}", "None"), ("UPDATE {} SET version_num = X'30'", "b'0'")]
+)
+def test_a_store_that_names_no_schema_is_refused(url: str, damage: str, has: str):
+    Store.open(url).close()
+    edit(url, damage.format(VERSION_TABLE))
+    for opener in (Store.open, Store.upgrade):
+        with pytest.raises(StoreError, match=rf"such as {SCHEMA}, but has {has}; restore the"):
             opener(url)
 
 
@@ -271,14 +296,36 @@ def test_a_truncated_store_is_an_error(url: str):
         names(url)
 
 
-@pytest.mark.parametrize("url", ["runs.db", "", "nonsense://x", "postgresql+nothing://me@host/x"])
-def test_a_wrong_url_is_an_error_that_shows_a_right_one(url: str):
-    with pytest.raises(StoreError, match=r"such as sqlite:///runs/praxis.db"):
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("runs.db", "parse"),
+        ("", "parse"),
+        ("nonsense://x", "nonsense"),
+        ("postgresql+nothing://me@host/x", "nothing"),
+        ("postgresql+psycopg://me@host:port/x", "'host:port/x' .* its port is not a whole number"),
+        ("postgresql+psycopg://me@host:/x", "its port is not a whole number"),
+        ("sqlite://host/x.db", "Invalid SQLite URL"),
+        ("sqlite:///x.db?timeout=soon", "soon"),
+        ("sqlite:///x\0.db", "a NUL"),
+        ("sqlite:///\udcff.db", "a byte that is no text"),
+    ],
+)
+def test_a_wrong_url_is_an_error_that_shows_a_right_one(
+    url: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(StoreError, match=rf"(?s){why}.*such as sqlite:///runs/praxis.db"):
         Store.open(url)
 
 
 def test_the_password_is_never_shown():
-    for url in ("postgresql+nothing://me:secret@host/x", "postgresql+pg8000://me:secret@[/x"):
+    for url in (
+        "postgresql+nothing://me:secret@host/x",
+        "postgresql+pg8000://me:secret@[/x",
+        "postgresql+psycopg://me:secret@host:port/x",
+        "sqlite://me:secret@host/x.db",
+    ):
         with pytest.raises(StoreError) as caught:
             Store.open(url)
         assert "secret" not in str(caught.value)

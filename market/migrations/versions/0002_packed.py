@@ -49,7 +49,23 @@ def downgrade() -> None:
 
 def _fill(name: str, table: sa.Table, converted: Callable[[Values], Values]) -> None:
     for page in _pages(f"SELECT * FROM old_{name}"):
-        op.get_bind().execute(sa.insert(table), [converted(row) for row in page])
+        rows = [_converted(name, converted, row) for row in page]
+        op.get_bind().execute(sa.insert(table), rows)
+
+
+def _converted(name: str, converted: Callable[[Values], Values], row: Values) -> Values:
+    """Return what *converted* makes of a row of the table of that name.
+
+    Raises:
+        ValueError: the row is damaged.
+    """
+    try:
+        return converted(row)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        key = row["place"] if name == "log" else row["id"]
+        raise ValueError(
+            f"row {key!r} of the table {name} of run {row['run']!r} is damaged: {error}"
+        ) from error
 
 
 def _pages(query: str) -> Iterator[list[Values]]:
