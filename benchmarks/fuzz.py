@@ -20,7 +20,7 @@ import signal
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -30,9 +30,10 @@ from typing import Any, NoReturn
 
 import psutil
 
-from praxis_evolve.benchmarks.chaos import CATALOG, MANIFEST, RUN, SPACE
+from praxis_evolve.benchmarks.chaos import CATALOG, RUN, SPACE
+from praxis_evolve.benchmarks.chaos import MANIFEST as PLAIN
 from praxis_evolve.benchmarks.mutating import mutated
-from praxis_evolve.evaluator.job import seed_of
+from praxis_evolve.evaluator.job import heritage_of, seed_of
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.genome.draw import fresh_genome
 from praxis_evolve.genome.graph import Genome
@@ -71,6 +72,9 @@ STUCK = 20.0
 """The seconds after which a case is interrupted."""
 
 NOW = 1_800_000_000.0
+
+MANIFEST = replace(PLAIN, inherit=True)
+"""A run in which records of heirs are taken, too."""
 
 REFUSING = (TransportError, LookupError, ValueError)
 """What a handler may raise to refuse a request: anything else is logged as a fault of its own."""
@@ -236,6 +240,7 @@ class _Sample:
         for genome in several:
             author.put_genome(RUN, genome)
             author.publish(RUN, self.identity, _measured(genome))
+        author.publish(RUN, self.identity, _inherited(*several[:2]))
         claims = Claims(MANIFEST, SPACE)
         theirs = LedgerReplica(author, RUN, self.identity.author, claims)
         self.replica = LedgerReplica(self.ledger, RUN, "ab" * 32, claims)
@@ -452,6 +457,15 @@ def _measured(genome: Genome) -> Result:
     return Result(
         names.genome, names.architecture, 100, 0, seed_of(MANIFEST.task_digest, 0), 2.5,
         costs=SPACE.costs(genome), curve=((50, 4.0), (100, 3.0)),
+    )  # fmt: skip
+
+
+def _inherited(parent: Genome, child: Genome) -> Result:
+    """Return what the training of a child came to that began with its parent's weights."""
+    line = heritage_of(heritage_of("", parent), child)
+    return replace(
+        _measured(child), parent=identify(parent, CATALOG).genome, heritage=line,
+        inherited_tokens=90,
     )  # fmt: skip
 
 
