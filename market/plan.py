@@ -21,7 +21,7 @@ from ..genome.trials import trials
 from ..search.algorithms import Breeder, Terms, algorithm
 from ..search.audits import Audits
 from ..search.base import Able, Asked, Assignment, Birth, Closed, Event, Finished, Grown, key_of
-from ..search.campaign import Agenda, Campaign, Entrant, Stage
+from ..search.campaign import Agenda, Campaign, Entrant, Remainder, Stage
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
 from ..search.lines import Lines
@@ -42,9 +42,10 @@ REMEMBERED = 1 << 16
 class Plan:
     """The stages of a run over the results that it was told of.
 
-    Tuning of the Llama baseline goes first, then trials of the user's own genomes, of the history
-    and of blocks that join, then the evolution and second looks at its best; the finals of the
-    baselines fill workers that these leave idle, the finals of the chosen come last.
+    Tuning of the Llama baseline goes first but for what others claim to have done, then trials of
+    the user's own genomes, of the history and of blocks that join, then the evolution and second
+    looks at its best, and what is left of the tuning; the finals of the baselines fill workers that
+    these leave idle, the finals of the chosen come last.
 
     Where the manifest names an ``original``, what evolves is its training genes, by TPE, and it is
     the only baseline.
@@ -66,7 +67,9 @@ class Plan:
         text = manifest.original
         self.original = from_json(text, self.space.catalog) if text else None
         self.lines = Lines(self.identify, lowest=lowest)
-        self.tuning = Agenda(self._tuning, self.identify, origin="tuning", reach=reach, mixed=True)
+        self.tuning = Agenda(
+            self._tuning, self.identify, origin="tuning", reach=reach, patient=True
+        )
         self.evolution = self._evolution()
         self.looks = Agenda(self._looks, self.identify, origin="look", reach=reach)
         self.baselines = Agenda(self._baselines, self.identify, origin="baseline:", reach=reach)
@@ -79,7 +82,7 @@ class Plan:
         self.search = Campaign(
             _Listener(self.results, self._grow, self.lines, self.reach), self.tuning,
             _Trials(self), self.audits, _Within(self._within_limits(self.evolution), reach),
-            self.looks, self.baselines, self.finals,
+            self.looks, Remainder(self.tuning), self.baselines, self.finals,
         )  # fmt: skip
 
     @property

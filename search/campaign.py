@@ -6,6 +6,7 @@ stage fills the workers that an earlier one leaves idle. So resume and replay ne
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ from .base import Asked, Assignment, Birth, Event, Expired, Finished, Key, key_o
 from .company import Company
 from .draws import lot
 from .reach import BOUNDLESS, Reach
+from .scores import HEEDED
 from .work import Answers, Work
 
 
@@ -73,9 +75,9 @@ class Agenda:
     ask on that is told, of an *origin* that begins so: before that, what comes in from others may
     change it, whoever looked at it when, so that a replay finds the same. Work that somebody else
     asked for, or answered and is trusted, is not asked again. What is beyond the *reach* of the
-    machine is left to others. With *mixed* each peer that has met others goes by an order of its
-    own, so that what one measures first another finds right later, and both come to believe each
-    other.
+    machine is left to others. A *patient* one leaves what others claim to have done, whoever they
+    are, to its ``Remainder``: until that has its turn they may be believed. Each peer goes by an
+    order of its own there, so that few begin with the same.
     """
 
     def __init__(
@@ -85,16 +87,18 @@ class Agenda:
         *,
         origin: str = "",
         reach: Reach = BOUNDLESS,
-        mixed: bool = False,
+        patient: bool = False,
     ) -> None:
         self._plan = plan
         self._identify = identify
         self._origin = origin
-        self._mixed = mixed
+        self._patient = patient
         self._reach = reach
         self._work = Work()
         self._company = Company()
         self._answers = Answers()
+        self._claims = defaultdict[Key, set[str]](set)
+        """Who of others claims to have done a work."""
         self._entrants: dict[Key, Entrant] | None = None
         self._stands, self._is_fresh = False, False
 
@@ -115,19 +119,31 @@ class Agenda:
 
     def ask(self, birth: Birth) -> Assignment | None:
         """Return the first entrant that fits and nobody works on, of those whose turn it is."""
-        entrants, fits = self.entrants or {}, self._reach.fits
-        free = [
+        free = self._free()
+        if self._patient:
+            free = [key for key in free if not self._claims.get(key)]
+        return self._offered(free, birth)
+
+    def ask_for_the_rest(self, birth: Birth) -> Assignment | None:
+        """Return the same, be it claimed or not."""
+        return self._offered(self._free(), birth)
+
+    def _free(self) -> list[Key]:
+        fits = self._reach.fits
+        return [
             key
-            for key, each in entrants.items()
+            for key, each in (self.entrants or {}).items()
             if (key in self._work.expired or not self._work.taken(key))
             and fits(each.genome, each.rung)
         ]
+
+    def _offered(self, free: Sequence[Key], birth: Birth) -> Assignment | None:
         shared = self._company.shared_out(birth, free)
         if not shared:
             return None
-        if self._mixed and self._company.met:
-            shared.sort(key=lambda key: lot(0, "mixed", birth.author, *key))
-        entrant = entrants[shared[0]]
+        if self._patient:
+            shared.sort(key=lambda key: lot(0, "patient", birth.author, *key))
+        entrant = (self.entrants or {})[shared[0]]
         return Assignment(entrant.genome, entrant.rung, entrant.replica, birth, entrant.origin)
 
     def tell(self, events: Sequence[Event]) -> None:
@@ -153,11 +169,43 @@ class Agenda:
 
     def _hear(self, event: Finished) -> None:
         """Note an answer, or that one who gave it is not trusted any more and nobody else did."""
+        self._note_claim(event)
         answered = self._answers.hear(event)
         if answered:
             self._work.answer(key_of(event.result))
         elif answered is False:
             self._work.reopen(key_of(event.result))
 
+    def _note_claim(self, event: Finished) -> None:
+        if event.asked is None:
+            return
+        author, claims = event.asked.birth.author, self._claims[key_of(event.result)]
+        if event.weight >= HEEDED and event.result.ok:
+            claims.add(author)
+        else:
+            claims.discard(author)
+
     def _key(self, genome: Genome, rung: int, replica: int) -> Key:
         return Key(self._identify(genome), rung, replica)
+
+
+class Remainder:
+    """A later stage: what a patient agenda left to others and is not answered yet.
+
+    Of those who claim it nobody is believed, so it is done after all.
+    """
+
+    def __init__(self, agenda: Agenda) -> None:
+        self._agenda = agenda
+
+    @property
+    def done(self) -> bool:
+        """Whether the agenda is through."""
+        return self._agenda.done
+
+    def ask(self, birth: Birth) -> Assignment | None:
+        """Return what the agenda would ask for if nobody claimed anything."""
+        return self._agenda.ask_for_the_rest(birth)
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """Learn nothing: the agenda is told."""

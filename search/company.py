@@ -32,15 +32,12 @@ class Company:
         self._lately: dict[tuple[str | None, Key], None] = {}  # None for own results, once each
         self._there: dict[int, set[str]] = {}  # by rung, as of the last of them
         self._taken: dict[str, set[Key]] = {}
-        self.met = False
-        """Whether anybody else was ever heard of."""
 
     def tell(self, event: Event) -> None:
         """Note whose result came in, or what another works on."""
         match event:
             case Finished(result, weight, asked):
                 author = None if asked is None else asked.birth.author
-                self.met = self.met or author is not None
                 if weight >= TRUSTED:
                     self._lately[author, key_of(result)] = None
                     while len(self._lately) > LATELY:

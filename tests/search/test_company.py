@@ -10,7 +10,7 @@ from random import Random
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.asynchronous import AsynchronousSearch
 from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Finished, Key, Taken
-from praxis_evolve.search.campaign import Agenda, Entrant
+from praxis_evolve.search.campaign import Agenda, Entrant, Remainder
 from praxis_evolve.search.company import LATELY, Company
 from praxis_evolve.search.draws import lot
 from praxis_evolve.search.evolution import regularized_evolution
@@ -244,17 +244,34 @@ def test_a_birth_that_another_has_now_is_left_to_it_until_it_stops() -> None:
     assert origin() == "starter:first"
 
 
-def test_who_has_met_others_goes_through_a_mixed_agenda_by_an_order_of_its_own() -> None:
-    several, orders = entrants(12), list[list[str]]()
-    for me in ("one", "two"):
-        for claim in ([], [of("stranger", 99, weight=0.25)]):
-            agenda = Agenda(lambda: several, TOY.identify, mixed=True)
-            agenda.tell(claim)
-            orders.append(asked_in_turn(agenda, me))
+def test_each_goes_through_a_patient_agenda_by_an_order_of_its_own() -> None:
+    several = entrants(12)
     order = [key_of(each)[0] for each in several]
-    assert orders[0] == orders[2] == order, "alone it goes by what stands there"
-    assert sorted(orders[1]) == sorted(orders[3]) == sorted(order)
-    assert len({tuple(each) for each in (order, orders[1], orders[3])}) == 3
+    agendas = [Agenda(lambda: several, TOY.identify, patient=True) for _ in range(2)]
+    orders = [asked_in_turn(each, me) for each, me in zip(agendas, ("one", "two"), strict=True)]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(order)
+    assert len({tuple(each) for each in (order, *orders)}) == 3
+
+
+def test_what_strangers_claim_of_a_patient_agenda_is_done_last_unless_they_are_believed() -> None:
+    several, birth = entrants(3), Birth("r", "me", 0)
+    agenda = Agenda(lambda: several, TOY.identify, patient=True)
+    rest = Remainder(agenda)
+    claims = [of("stranger", number, weight=0.25) for number in range(3)]
+    agenda.tell(claims)
+    assert agenda.ask(birth) is None
+    assert rest.ask(birth) is not None
+    assert not rest.done
+    agenda.tell([replace(claims[0], weight=0.0)])
+    offer = agenda.ask(birth)
+    assert offer is not None
+    assert TOY.identify(offer.genome) == claims[0].result.genome, "it was found false"
+    agenda.tell([Asked(offer)])
+    assert agenda.ask(birth) is None
+    agenda.tell([replace(claim, weight=1.0) for claim in claims[1:]])
+    assert rest.ask(birth) is None
+    agenda.tell([Finished(TOY.evaluate(offer))])
+    assert rest.done
 
 
 def test_what_is_planned_stands_from_the_first_ask_on_whoever_looked_before() -> None:
