@@ -27,7 +27,7 @@ BETTER = 2 / 3
 often, as half of it would if all were.
 """
 
-CHANCE = 3.0
+CHANCE = 2.0
 """How many standard deviations more may be so by chance."""
 
 GRAIN = 1e-9
