@@ -34,7 +34,7 @@ from praxis_evolve.market.manifest import Manifest
 from praxis_evolve.market.swarm.commitments import spreading
 from praxis_evolve.market.swarm.gossip import PERIOD
 from praxis_evolve.search.audits import AUDIT
-from praxis_evolve.search.base import Assignment, Key, Taken, key_of
+from praxis_evolve.search.base import Assignment, Key, Said, Taken, key_of
 
 SECOND = 1.0
 """What a record, or word of what is worked on, takes to another peer."""
@@ -66,6 +66,8 @@ class Worker:
         """Whose word of what they work on it hears."""
         self._flights: dict[Key, Flight] = {}
         self._taken: dict[str, tuple[Key, ...]] = {}
+        self._said: dict[str, tuple[Key, ...]] = {}
+        self._common = self.peer.plan.common()
         self._done = set[tuple[str, Key]]()
         self._idle: object = None
         """What it knew when it found nothing to do."""
@@ -78,7 +80,7 @@ class Worker:
     def begin(self, at: float) -> Assignment | None:
         """Ask for a work and hand it out; None as long as there is none."""
         self._heed(at)
-        if (known := (len(self.peer.records), self._taken)) == self._idle:
+        if (known := (len(self.peer.records), self._taken, self._said)) == self._idle:
             return None  # it would find nothing again
         assignment = self.peer.ask()
         self._idle = known if assignment is None else None
@@ -121,13 +123,22 @@ class Worker:
         now = {
             other.author: self._open(other.author, other.flights(at))
             for other in self.others
-            if other is not self and self.believes(other.author)
+            if other is not self
         }
-        for author in sorted({*now, *self._taken}):
-            works = now.get(author, ())
+        taken = {author: works for author, works in now.items() if self.believes(author)}
+        said = {
+            author: tuple(work for work in works if work in self._common)
+            for author, works in now.items()
+            if author not in taken
+        }
+        for author in sorted({*taken, *self._taken}):
+            works = taken.get(author, ())
             if works != self._open(author, self._taken.get(author, ())):
                 self.peer.plan.search.tell([Taken(author, works)])
-        self._taken = now
+        for author in sorted({*said, *self._said}):
+            if said.get(author, ()) != self._said.get(author, ()):
+                self.peer.plan.search.tell([Said(author, said.get(author, ()))])
+        self._taken, self._said = taken, said
 
     def _open(self, author: str, works: Sequence[Key]) -> tuple[Key, ...]:
         """Return those works of which an author has no record."""

@@ -21,6 +21,7 @@ from ..search.base import (
     Finished,
     Grown,
     Key,
+    Said,
     Taken,
     key_of,
 )
@@ -41,6 +42,9 @@ HEARTBEAT = 15.0
 
 Works = Mapping[str, Sequence[Key]]
 """What others work on, by author."""
+
+SAYINGS = 1024
+"""How many lines of the log at most repeat the word of strangers, who may say anything."""
 
 LOTS = b"the lots of praxis-evolve audits"
 """What a peer signs for the secret by which it draws whom to audit; the same at each start."""
@@ -63,7 +67,8 @@ class LedgerJournal:
     ``told`` is the number of lines of the log that it has returned, ``others`` says what other
     peers work on, ``committed`` to which records their authors were bound before they could have
     copied, and ``reckoning`` whom it believes; of a lone run that hears nothing. ``lines`` are
-    those of a run whose genomes inherit, told of nothing yet.
+    those of a run whose genomes inherit, told of nothing yet. ``common`` are the works that all
+    begin with: of these the word of strangers is heard, too.
     """
 
     ledger: Ledger
@@ -75,6 +80,7 @@ class LedgerJournal:
     others: Callable[[], Works] = nobody
     committed: Callable[[], Collection[str]] = nothing
     lines: Lines | None = None
+    common: Set[Key] = frozenset()
     reckoning: Reckoning = field(init=False)
     _renewed: float = field(init=False)
     _records: dict[str, Record] = field(default_factory=dict[str, Record], init=False)
@@ -96,6 +102,11 @@ class LedgerJournal:
         default_factory=dict[str, tuple[Key, ...]], init=False
     )
     """What each of the others works on as the log says."""
+    _said: dict[str, tuple[Key, ...]] = field(
+        default_factory=dict[str, tuple[Key, ...]], init=False
+    )
+    """What strangers say to work on of what is common, as the log says."""
+    _sayings: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         self._renewed = self.now()
@@ -137,22 +148,25 @@ class LedgerJournal:
     def _note_taken(self) -> bool:
         """Log what others work on now, as far as it is not what the log says."""
         found = self.others()
-        if not found and not self.has_company:
+        if not found and not self.has_company and not any(self._said.values()):
             return False
         believed = self.believed
         now = {
             author: tuple(sorted(work for work in works if (author, work) not in self._done))
             for author, works in found.items()
-            if author in believed
         }
-        changed = [
-            Taken(author, now.get(author, ()))
-            for author in sorted({*now, *self._taken})
-            if now.get(author, ()) != self._taken.get(author, ())
-        ]
-        for each in changed:
+        taken = {author: works for author, works in now.items() if author in believed}
+        said = {
+            author: tuple(work for work in works if work in self.common)
+            for author, works in now.items()
+            if author not in believed
+        }
+        news = [Taken(author, works) for author, works in _changed(self._taken, taken)]
+        heard = [Said(author, works) for author, works in _changed(self._said, said)]
+        heard = heard[: max(0, SAYINGS - self._sayings)]
+        for each in (*news, *heard):
             self.ledger.note(self.run, each, lease=self.lease)
-        return bool(changed)
+        return bool(news or heard)
 
     def _note_committed(self) -> bool:
         """Log who was bound to records that came in and may come to be believed by it."""
@@ -187,6 +201,9 @@ class LedgerJournal:
             event, record = told
             if isinstance(event, Taken):
                 self._taken[event.author] = event.works
+            if isinstance(event, Said):
+                self._said[event.author] = event.works
+                self._sayings += 1
             if isinstance(event, Committed):
                 self._bound.setdefault(event.record, False)
             if record is not None and isinstance(event, Finished):
@@ -253,6 +270,14 @@ class LedgerJournal:
         if self.now() - self._renewed >= HEARTBEAT:
             self._renewed = self.now()
             self.lease = renew(self.ledger.store, self.lease, now=self._renewed)
+
+
+def _changed(
+    before: Mapping[str, tuple[Key, ...]], now: Mapping[str, tuple[Key, ...]]
+) -> list[tuple[str, tuple[Key, ...]]]:
+    """Return what each author works on now, of those with whom it is another work."""
+    several = ((author, now.get(author, ())) for author in sorted({*now, *before}))
+    return [(author, works) for author, works in several if works != before.get(author, ())]
 
 
 @dataclass(frozen=True)
@@ -322,7 +347,7 @@ def drive(
     lease = acquire(ledger.store, run, now=now())
     journal = LedgerJournal(
         ledger, run, identity, lease, now, others=others, committed=committed,
-        lines=plan.lines_anew(),
+        lines=plan.lines_anew(), common=plan.common(),
     )  # fmt: skip
     try:
         ledger.set_state(run, "running")

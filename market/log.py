@@ -22,6 +22,7 @@ from ..search.base import (
     Finished,
     Grown,
     Key,
+    Said,
     Taken,
 )
 from . import canonical
@@ -36,7 +37,7 @@ PEER = "peer"
 LONGEST = 1 << 24
 """The most bytes of a line's body."""
 
-Noted = Expired | Closed | Grown | Taken | Committed | Able
+Noted = Expired | Closed | Grown | Taken | Said | Committed | Able
 """What a log says beside what was asked and what came in."""
 
 
@@ -44,8 +45,8 @@ Noted = Expired | Closed | Grown | Taken | Committed | Able
 class Line:
     """One line: its kind and its body, canonical JSON.
 
-    Kinds are asked, finished, expired, closed, grown, taken, committed, able. ``record`` is the id
-    of the record that a finished line tells of.
+    Kinds are asked, finished, expired, closed, grown, taken, said, committed, able. ``record`` is
+    the id of the record that a finished line tells of.
     """
 
     kind: str
@@ -90,6 +91,8 @@ def noted(found: Noted) -> Line:
             kind, body = "grown", {"blocks": dict(blocks)}
         case Taken(author, works):
             kind, body = "taken", {"author": author, "works": [list(work) for work in works]}
+        case Said(author, works):
+            kind, body = "said", {"author": author, "works": [list(work) for work in works]}
         case Committed(author, work, record):
             kind, body = "committed", {"author": author, "work": list(work), "record": record}
         case Able():
@@ -121,9 +124,9 @@ def event(
         return Closed()
     if line.kind == "grown":
         return Grown(tuple(sorted(cast("dict[str, str]", body["blocks"]).items())))
-    if line.kind == "taken":
-        works = cast("list[tuple[str, int, int]]", body["works"])
-        return Taken(cast("str", body["author"]), tuple(map(Key._make, works)))
+    if line.kind in ("taken", "said"):
+        works = tuple(map(Key._make, cast("list[tuple[str, int, int]]", body["works"])))
+        return (Taken if line.kind == "taken" else Said)(cast("str", body["author"]), works)
     if line.kind == "committed":
         work = Key._make(cast("tuple[str, int, int]", body["work"]))
         return Committed(cast("str", body["author"]), work, cast("str", body["record"]))

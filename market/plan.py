@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from ..blocks.registry import Catalog
@@ -20,7 +20,18 @@ from ..genome.text import from_json
 from ..genome.trials import trials
 from ..search.algorithms import Breeder, Terms, algorithm
 from ..search.audits import Audits
-from ..search.base import Able, Asked, Assignment, Birth, Closed, Event, Finished, Grown, key_of
+from ..search.base import (
+    Able,
+    Asked,
+    Assignment,
+    Birth,
+    Closed,
+    Event,
+    Finished,
+    Grown,
+    Key,
+    key_of,
+)
 from ..search.campaign import Agenda, Campaign, Entrant, Remainder, Stage
 from ..search.finals import finalists, finals
 from ..search.judging import Apart, ranked_apart
@@ -122,6 +133,13 @@ class Plan:
             keep_weights=final,
             line=self.lines.of(assignment) if self.manifest.inherit else (),
         )
+
+    def common(self) -> Set[Key]:
+        """Return the works that all peers of the run begin with: tuning and starters."""
+        manifest, lowest = self.manifest, self.manifest.rungs[0]
+        named = starters(self.space, layers=manifest.layers) if self.original is None else {}
+        tuned = {Key(self.identify(each.genome), each.rung, 0) for each in self._tuning()}
+        return tuned | {Key(self.identify(genome), lowest, 0) for genome in named.values()}
 
     def lines_anew(self) -> Lines | None:
         """Return lines that were told of nothing yet; None where nobody inherits."""

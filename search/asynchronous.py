@@ -142,8 +142,9 @@ class AsynchronousSearch:
         return work and Promotion(work.genome, work.rung)
 
     def _born_elsewhere(self, genome_id: str) -> bool:
-        """Whether another trains a genome to the lowest rung now."""
-        return self._company.works_on(Key(genome_id, self._rungs[0], 0))
+        """Whether another trains a genome to the lowest rung now, or says so."""
+        work = Key(genome_id, self._rungs[0], 0)
+        return self._company.works_on(work) or self._company.is_said(work)
 
     def _elsewhere(self, promotion: Promotion) -> bool:
         """Whether another makes a promotion now."""

@@ -99,6 +99,17 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Said:
+    """What a peer that is not believed says to work on, of the works that all peers begin with.
+
+    It may be a lie, so it puts off for a while what can wait, and nothing else.
+    """
+
+    author: str
+    works: tuple[Key, ...]
+
+
+@dataclass(frozen=True)
 class Committed:
     """An author had bound itself to what it measured before others' figures could be known to it.
 
@@ -126,7 +137,7 @@ class Able:
 UNLIMITED = Able()
 
 
-Event = Asked | Finished | Expired | Closed | Grown | Taken | Committed | Able
+Event = Asked | Finished | Expired | Closed | Grown | Taken | Said | Committed | Able
 
 
 class Search(Protocol):

@@ -75,9 +75,9 @@ class Agenda:
     ask on that is told, of an *origin* that begins so: before that, what comes in from others may
     change it, whoever looked at it when, so that a replay finds the same. Work that somebody else
     asked for, or answered and is trusted, is not asked again. What is beyond the *reach* of the
-    machine is left to others. A *patient* one leaves what others claim to have done, whoever they
-    are, to its ``Remainder``: until that has its turn they may be believed. Each peer goes by an
-    order of its own there, so that few begin with the same.
+    machine is left to others. A *patient* one leaves what others claim to have done or say to do,
+    whoever they are, to its ``Remainder``: until that has its turn they may be believed. Each peer
+    goes by an order of its own there, so that few begin with the same.
     """
 
     def __init__(
@@ -121,7 +121,8 @@ class Agenda:
         """Return the first entrant that fits and nobody works on, of those whose turn it is."""
         free = self._free()
         if self._patient:
-            free = [key for key in free if not self._claims.get(key)]
+            is_said = self._company.is_said
+            free = [key for key in free if not self._claims.get(key) and not is_said(key)]
         return self._offered(free, birth)
 
     def ask_for_the_rest(self, birth: Birth) -> Assignment | None:

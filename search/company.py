@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from .base import Birth, Event, Finished, Key, Taken, key_of
+from .base import Birth, Event, Finished, Key, Said, Taken, key_of
 from .draws import lot
 from .scores import TRUSTED
 
@@ -25,6 +25,12 @@ be its share: by chance alone that is so for one in twenty, until its next one.
 """
 
 
+PATIENCE = 8
+"""How many own results a work is put off at most, since a stranger said for the first time that it
+works on it: a training may take longer on its machine, and a lie keeps nothing for good.
+"""
+
+
 class Company:
     """The authors of the last trusted results and their rungs, and what others work on now."""
 
@@ -32,12 +38,17 @@ class Company:
         self._lately: dict[tuple[str | None, Key], None] = {}  # None for own results, once each
         self._there: dict[int, set[str]] = {}  # by rung, as of the last of them
         self._taken: dict[str, set[Key]] = {}
+        self._said: dict[str, set[Key]] = {}
+        self._since: dict[Key, int] = {}
+        """When a stranger said for the first time that it works on something, in own results."""
+        self._own = 0
 
     def tell(self, event: Event) -> None:
         """Note whose result came in, or what another works on."""
         match event:
             case Finished(result, weight, asked):
                 author = None if asked is None else asked.birth.author
+                self._own += author is None
                 if weight >= TRUSTED:
                     self._lately[author, key_of(result)] = None
                     while len(self._lately) > LATELY:
@@ -47,6 +58,10 @@ class Company:
                     self._taken[author].discard(key_of(result))
             case Taken(author, works):
                 self._taken[author] = set(works)
+            case Said(author, works):
+                self._said[author] = set(works)
+                for work in works:
+                    self._since.setdefault(work, self._own)
             case _:
                 pass
 
@@ -61,6 +76,12 @@ class Company:
     def works_on(self, work: Key) -> bool:
         """Whether another works on this."""
         return any(work in works for works in self._taken.values())
+
+    def is_said(self, work: Key) -> bool:
+        """Whether a stranger says that it works on this, and has not for long."""
+        return self._since.get(work, -PATIENCE) > self._own - PATIENCE and any(
+            work in works for works in self._said.values()
+        )
 
     def searches(self) -> bool:
         """Whether another works on something that the search may learn from: a replica 0."""

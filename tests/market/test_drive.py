@@ -15,6 +15,7 @@ from praxis_evolve.evaluator.pool import Pool, SerialPool
 from praxis_evolve.evaluator.result import Result
 from praxis_evolve.evaluator.worker import WorkerError
 from praxis_evolve.genome.graph import Genome
+from praxis_evolve.market import drive as drive_module
 from praxis_evolve.market.drive import HEARTBEAT, LedgerJournal, drive, restore
 from praxis_evolve.market.errors import LeaseHeldError
 from praxis_evolve.market.evidence import APART
@@ -34,6 +35,7 @@ from praxis_evolve.search.base import (
     Expired,
     Finished,
     Key,
+    Said,
     Taken,
     key_of,
 )
@@ -328,6 +330,35 @@ def test_a_run_that_others_add_to_replays_from_its_log(tmp_path: Path) -> None:
     assert replay(Plan(MANIFEST, CATALOG).search, events, author=me.author) is None
     there.close()
     here.close()
+
+
+def test_the_word_of_strangers_is_logged_of_what_all_begin_with_and_so_often_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drive_module, "SAYINGS", 3)
+    ledger, me, stranger = begun(tmp_path), Identity.new(), Identity.new().author
+    common, other = Key("ab" * 32, 100, 0), Key("cd" * 32, 100, 0)
+    theirs = dict[str, list[Key]]()
+    journal = LedgerJournal(
+        ledger, RUN, me, acquire(ledger.store, RUN, now=0.0), lambda: 0.0,
+        others=lambda: theirs, common={common},
+    )  # fmt: skip
+    theirs[stranger] = [other]
+    assert not journal.heard()
+    theirs[stranger] = [common, other]
+    assert journal.heard() == [Said(stranger, (common,))]
+    assert not journal.heard(), "it says so once"
+    assert not journal.has_company, "nobody waits for a stranger"
+    theirs.clear()
+    assert journal.heard() == [Said(stranger, ())]
+    theirs[stranger] = [common]
+    assert journal.heard() == [Said(stranger, (common,))]
+    theirs.clear()
+    assert not journal.heard(), "it said enough"
+    assert [each for each in ledger.events(RUN) if isinstance(each, Said)] == [
+        Said(stranger, (common,)), Said(stranger, ()), Said(stranger, (common,)),
+    ]  # fmt: skip
+    ledger.close()
 
 
 def test_what_others_work_on_is_logged_where_they_are_believed_and_replays(tmp_path: Path) -> None:

@@ -9,9 +9,19 @@ from random import Random
 
 from praxis_evolve.evaluator.ladder import Ladder
 from praxis_evolve.search.asynchronous import AsynchronousSearch
-from praxis_evolve.search.base import Asked, Assignment, Birth, Closed, Finished, Key, Taken
+from praxis_evolve.search.base import (
+    Asked,
+    Assignment,
+    Birth,
+    Closed,
+    Event,
+    Finished,
+    Key,
+    Said,
+    Taken,
+)
 from praxis_evolve.search.campaign import Agenda, Entrant, Remainder
-from praxis_evolve.search.company import LATELY, Company
+from praxis_evolve.search.company import LATELY, PATIENCE, Company
 from praxis_evolve.search.draws import lot
 from praxis_evolve.search.evolution import regularized_evolution
 from praxis_evolve.search.toy import Toy
@@ -272,6 +282,53 @@ def test_what_strangers_claim_of_a_patient_agenda_is_done_last_unless_they_are_b
     assert rest.ask(birth) is None
     agenda.tell([Finished(TOY.evaluate(offer))])
     assert rest.done
+
+
+def test_the_word_of_a_stranger_puts_off_what_can_wait_for_a_while_and_keeps_nobody_waiting() -> (
+    None
+):
+    several, birth = entrants(1), Birth("r", "me", 0)
+    work, own = key_of(several[0]), Finished(of("other", 99).result)
+    patient, plain = (Agenda(lambda: several, TOY.identify, patient=p) for p in (True, False))
+    company = Company()
+
+    def tell(*events: Event) -> None:
+        patient.tell(events)
+        plain.tell(events)
+        for event in events:
+            company.tell(event)
+
+    tell(Said("stranger", (work,)))
+    assert company.is_said(work)
+    assert not company.works_on(work)
+    assert not company.searches()
+    assert plain.ask(birth) is not None
+    assert patient.ask(birth) is None
+    assert Remainder(patient).ask(birth) is not None
+    tell(Said("stranger", ()))
+    assert patient.ask(birth) is not None
+    tell(Said("stranger", (work,)), *[own] * (PATIENCE - 1))
+    assert patient.ask(birth) is None
+    tell(own)
+    assert patient.ask(birth) is not None
+    tell(Said("stranger", ()), Said("stranger", (work,)), Said("another", (work,)))
+    assert patient.ask(birth) is not None, "whoever says it again"
+
+
+def test_a_starter_that_a_stranger_says_to_train_is_put_off() -> None:
+    starters = {"only": TOY.sample(Random(1), "1")}
+    search = regularized_evolution(
+        TOY, seed=1, ladder=Ladder((100, 300)), population=8, births=40, starters=starters
+    )
+    birth, work = Birth("r", "me", 0), Key(TOY.identify(starters["only"]), 100, 0)
+    search.tell([Said("stranger", (work,))])
+    offer = search.ask(birth)
+    assert offer is not None
+    assert offer.origin == "sample"
+    search.tell([Said("stranger", ())])
+    offer = search.ask(birth)
+    assert offer is not None
+    assert offer.origin == "starter:only"
 
 
 def test_what_is_planned_stands_from_the_first_ask_on_whoever_looked_before() -> None:
