@@ -25,7 +25,7 @@ from ..search.base import (
     Taken,
     key_of,
 )
-from ..search.lines import Lines
+from ..search.lines import Descent, Lines, descent_of
 from ..search.scores import TRUSTED
 from . import canonical
 from .errors import BehindError, StoreError
@@ -89,8 +89,8 @@ class LedgerJournal:
     """The records that the reckoning has not heard of yet."""
     _bound: dict[str, bool] = field(default_factory=dict[str, bool], init=False)
     """The records to which their authors were bound, and whether the reckoning knows."""
-    _heirs: dict[str, list[str]] = field(default_factory=dict[str, list[str]], init=False)
-    """The records of heirs whose line is not known, by heritage."""
+    _heirs: dict[Descent, list[str]] = field(default_factory=dict[Descent, list[str]], init=False)
+    """The records of heirs whose line is not known, by what they began with."""
     _followed: list[str] = field(default_factory=list[str], init=False)
     """Those whose line came to be known, which the reckoning does not know."""
     _authors: set[str] = field(default_factory=set[str], init=False)
@@ -213,7 +213,7 @@ class LedgerJournal:
                     self._drivers.update(told.drivers)
                     self._waiting.append(record)
                     if record.result.heritage:
-                        self._heirs.setdefault(record.result.heritage, []).append(record.id)
+                        self._heirs.setdefault(descent_of(record.result), []).append(record.id)
                     self._end(record)
                 self._weights[record.id] = event.weight
         events = [event for event, _ in lines]
@@ -225,8 +225,8 @@ class LedgerJournal:
         if self.lines is None:
             return
         self.lines.tell(events)
-        for heritage in self._heirs.keys() & self.lines.followed:
-            self._followed += self._heirs.pop(heritage)
+        for descent in self._heirs.keys() & self.lines.followed:
+            self._followed += self._heirs.pop(descent)
 
     def _weigh(self) -> bool:
         """Log which records of others count otherwise now, if any."""

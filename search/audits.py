@@ -203,9 +203,14 @@ class Audits:
         return self._right[author] < self._erring * self._wrong[author]
 
     def _claimed(self, claim: _Claim) -> tuple[Result, Assignment]:
-        """Return what the first author of a claim said, and what it had asked for."""
+        """Return what the first author of a claim said, and what it had asked for.
+
+        Of an heir it is the first whose line is known: another one may have a false parent.
+        """
         claims = self._claims[claim]
-        event = claims[min(claims)]
+        several = [claims[author] for author in sorted(claims)]
+        known = (event for event in several if claim.heritage and self._follows(event.result))
+        event = next(known, several[0])
         assert event.asked is not None
         return event.result, event.asked
 

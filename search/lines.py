@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ..evaluator.job import heritage_of
 from ..evaluator.result import Result
@@ -10,6 +11,18 @@ from ..genome.graph import Genome
 from .audits import AUDIT
 from .base import Asked, Assignment, Event, Finished
 from .scores import TRUSTED
+
+
+class Descent(NamedTuple):
+    """With what an heir is said to have begun: the genome of its parent, by id, and its line."""
+
+    parent: str
+    heritage: str
+
+
+def descent_of(result: Result) -> Descent:
+    """Return with what a result says that its training began."""
+    return Descent(result.parent, result.heritage)
 
 
 class Lines:
@@ -33,8 +46,8 @@ class Lines:
         self._heritages = dict[str, str]()
         self._claimed: dict[str, dict[str, Genome]] = {}
         """By the parent whose line is not known yet: genomes of heirs by heritage."""
-        self.followed = set[str]()
-        """The heritages that are known here of those that were claimed."""
+        self.followed = set[Descent]()
+        """With what heirs began that is known here, of what was claimed."""
 
     def tell(self, events: Sequence[Event]) -> None:
         """Note whose children are asked for, and whose others measured."""
@@ -64,7 +77,7 @@ class Lines:
     def follows(self, claim: Result) -> bool:
         """Whether an audit of what is claimed of an heir would begin with the same line."""
         parent = self._parents.get(claim.genome, claim.parent)
-        return parent == claim.parent and claim.heritage in self.followed
+        return parent == claim.parent and descent_of(claim) in self.followed
 
     def line(self, genome: Genome) -> tuple[Genome, ...]:
         """Return the ancestors of a genome of the search, the oldest first."""
@@ -109,7 +122,7 @@ class Lines:
 
     def _claim(self, result: Result, genome: Genome) -> None:
         """Look whether the line of an heir is known, now or once its parent's is."""
-        if result.heritage in self.followed:
+        if descent_of(result) in self.followed:
             return
         if result.parent in self._genomes:
             self._follow(result.parent, result.heritage, genome)
@@ -118,7 +131,7 @@ class Lines:
 
     def _follow(self, parent: str, heritage: str, genome: Genome) -> None:
         if heritage_of(self._heritage(parent), genome) == heritage:
-            self.followed.add(heritage)
+            self.followed.add(Descent(parent, heritage))
 
     def _heritage(self, name: str) -> str:
         """Return the name of the line up to a genome that is settled."""

@@ -165,6 +165,16 @@ def test_an_heir_is_measured_again_from_its_parent_where_its_line_is_known() -> 
     assert {offer.parents for offer in asks(stage)} == {("p",), ()}
 
 
+def test_a_false_parent_beside_a_true_line_keeps_nobody_from_measuring_again() -> None:
+    stage = Audits(
+        seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True,
+        follows=lambda claim: claim.parent == "p",
+    )  # fmt: skip
+    false = heir(1, author="a")
+    stage.tell([replace(false, result=replace(false.result, parent="q")), heir(1, author="b")])
+    assert {offer.parents for offer in asks(stage)} == {("p",)}
+
+
 def test_an_own_training_says_nothing_of_who_began_otherwise() -> None:
     stage = Audits(
         seed=1, ladder=Ladder(RUNGS), identify=TOY.identify, legal=lambda genome: True, standing=1,

@@ -38,7 +38,7 @@ def lines(*assignments: Assignment) -> Lines:
     return found
 
 
-A, B, C = genome("a"), genome("a", "b"), genome("a", "b", "c")
+A, B, C, D = genome("a"), genome("a", "b"), genome("a", "b", "c"), genome("d")
 FIRST, SECOND, THIRD = ask(0, A), ask(1, B, A), ask(2, C, B)
 
 
@@ -155,6 +155,14 @@ def test_an_heir_can_be_measured_again_where_its_line_is_known_in_whatever_order
         found.tell([Asked(audit)])
         assert found.of(audit) == (A, B)
         assert Job(C, LOW, line=found.of(audit)).heritage == several[2].result.heritage
+
+
+def test_a_true_line_under_a_false_parent_is_not_known() -> None:
+    found, true = after(told(A), told(D), claimed(B, A)), claimed(B, A)
+    false = replace(true, result=replace(true.result, parent=identify(D)))
+    found.tell([false])
+    assert found.follows(true.result)
+    assert not found.follows(false.result)
 
 
 def test_who_is_audited_at_a_higher_rung_has_its_line_too() -> None:
