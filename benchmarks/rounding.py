@@ -7,7 +7,7 @@ mutant of the one before. All are trained from scratch, and with the weights of 
 twice with one seed: as usual with one thread, and with two threads and without oneDNN, which rounds
 otherwise in most products. A training whose figures hang on the last digit of a product (hard
 choices, large steps) is another one then, as with another seed; ``beyond`` counts those that are
-further apart than ``TOLERANCE``.
+further apart than ``TOLERANCE``, ``wrong`` those that are further apart than ``STRAY``, too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from praxis_evolve.genome.graph import Genome
 from praxis_evolve.genome.mutation import mutate
 from praxis_evolve.genome.space import Space
 from praxis_evolve.genome.starters import starters
-from praxis_evolve.market.tally import TOLERANCE
+from praxis_evolve.market.tally import STRAY, TOLERANCE
 
 SCRATCH = "scratch"
 
@@ -79,15 +79,16 @@ def evaluator(task: Task, folder: str, tokens: int) -> Evaluator:
 
 def table(apart: dict[str, list[float]]) -> Iterator[str]:
     """Yield the lines of the table."""
-    yield f"{'trained from':12} {'pairs':>6} {'median':>9} {'90 %':>9} {'most':>9} {'beyond':>7}"
+    names = "".join(f"{name:>9}" for name in ("pairs", "median", "90 %", "most", "beyond", "wrong"))
+    yield f"{'trained from':12}{names}"
     for name, found in apart.items():
         found.sort()
-        beyond = fmean(each > TOLERANCE for each in found)
-        middle, most = found[len(found) // 2], found[-1]
+        bits = (found[len(found) // 2], found[len(found) * 9 // 10], found[-1])
+        shares = (fmean(each > most for each in found) for most in (TOLERANCE, STRAY))
         yield (
-            f"{name:12} {len(found):6} {middle:9.1e} {found[len(found) * 9 // 10]:9.1e} "
-            f"{most:9.1e} {beyond:7.1%}"
-        )
+            f"{name:12}{len(found):9}" + "".join(f"{each:9.1e}" for each in bits)
+            + "".join(f"{share:9.1%}" for share in shares)
+        )  # fmt: skip
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ TOLERANCE = 1e-3
 which is some 1e-4 for most genomes, and far below the .03 between two seeds.
 """
 
-STRAY = 0.1
+STRAY = 0.05
 """How far they may be where a training hangs on the last digit of a product (hard choices, large
 steps). It ends on another machine as with another seed then, and neither of the two is wrong.
 """
