@@ -51,6 +51,11 @@ def run_folder(store: str, name: str) -> Path:
     return home / re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
+def without_password(text: str) -> str:
+    """Return a setting as it may be printed: the password of a URL in it is hidden."""
+    return re.sub(r"(://[^:/@\s]*):[^@/\s]*@", r"\1:***@", text)
+
+
 def task_file(folder: Path) -> Path:
     """Return where a run keeps its text."""
     return folder / "task.bin"

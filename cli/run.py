@@ -260,10 +260,14 @@ def _refuse_changes(name: str, flags: Mapping[str, object]) -> None:
 
 def _dry_run(found: Layered, *, json: bool) -> None:
     from .launch import launch
+    from .places import without_password
     from .session import searchable
 
     planned = launch(found.settings, searchable())
-    values = found.settings.model_dump()
+    values = {
+        name: without_password(value) if isinstance(value, str) else value
+        for name, value in found.settings.model_dump().items()
+    }
     if json:
         answer_json(
             "dry-run/1",

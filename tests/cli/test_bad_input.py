@@ -128,3 +128,12 @@ def test_no_store_yet(cli: Cli, command: str) -> None:
 def test_a_file_that_is_no_store(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "notes.db").write_text("shopping list " * 99)
     refused(cli("status", "--store", "sqlite:///notes.db"), Code.STORE, "not a database")
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_dry_run_prints_no_password(cli: Cli, form: tuple[str, ...]) -> None:
+    store = "postgresql+psycopg://me:very-secret@localhost:5/runs"
+    called = cli("run", "--device", "cpu", "--size", "demo", "--store", store, "--dry-run", *form)
+    assert called.code == 0
+    assert "me:***@localhost" in called.out.replace("\n", "")
+    assert "very-secret" not in called.out + called.err
