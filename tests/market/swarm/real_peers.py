@@ -101,6 +101,11 @@ async def until(holds: Callable[[], bool | Awaitable[bool]], seconds: float = 20
             await asyncio.sleep(0.02)
 
 
+async def hears(peer: P2PTransport, said: Mapping[str, bytes]) -> bool:
+    """Whether a peer hears just that in one look, which may end early on a busy machine."""
+    return await peer.announced() == said
+
+
 def always(*frames: bytes) -> Handler:
     """Return a handler that always answers the same."""
 

@@ -52,7 +52,7 @@ from praxis_evolve.tests.market.swarm.authors import (
     genome_of,
     measured,
 )
-from praxis_evolve.tests.market.swarm.real_peers import SWARM, Peers, always, whole
+from praxis_evolve.tests.market.swarm.real_peers import SWARM, Peers, always, hears, until, whole
 
 SHARDS = Shards(SWARM)
 (KEY,) = SHARDS.keys
@@ -219,7 +219,7 @@ def test_who_says_that_nothing_ends_blinds_nobody_after_its_death(tmp_path: Path
                 await liar.stop()
             await all_hear()
             late = await peers.start(honest[2])
-            assert await late.announced() == said
+            await until(lambda: hears(late, said))
 
     asyncio.run(main())
 
@@ -254,7 +254,7 @@ def test_repeats_on_the_network_leave_one_record(tmp_path: Path) -> None:
                 await whole(evil.ask(honest.me.peer, STORE, request))
             assert await honest.announced() == {evil.me.peer: b"again"}
             late = await peers.start(honest)
-            assert await late.announced() == {evil.me.peer: b"again"}
+            await until(lambda: hears(late, {evil.me.peer: b"again"}))
 
     asyncio.run(main())
 
@@ -323,7 +323,7 @@ async def _next_to(key: bytes, nodes: Sequence[Node], swarm: Swarm) -> list[Daem
 
 
 @pytest.mark.attack(15)
-@pytest.mark.parametrize("ahead", [-60.0, -4.0, -2.0, 2.0, 4.0, 60.0])
+@pytest.mark.parametrize("ahead", [-60.0, -8.0, -1.0, 1.0, 8.0, 60.0])
 def test_a_clock_that_is_wrong_joins_only_if_it_is_nearly_right(
     ahead: float, tmp_path: Path
 ) -> None:

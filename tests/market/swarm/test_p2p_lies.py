@@ -127,7 +127,7 @@ def test_whoever_answers_with_nonsense_blinds_nobody(tmp_path: Path) -> None:
                 await honest[0].announce(b"again")
                 await _all_hear(honest, said)
             late = await peers.start(honest[1])
-            assert await late.announced() == said
+            await until(lambda: _hears([late], said))  # on a busy machine a lookup may end early
 
     _run(main)
 
